@@ -1,0 +1,13 @@
+// Options that a program built with a sanitizer starts with. Empty otherwise.
+
+#if defined(__SANITIZE_THREAD__)
+
+// OpenMP's runtime and oneDNN are not built with the thread sanitizer, which therefore does not see
+// their barriers and takes what happens on either side of one for a race.
+extern "C" const char* __tsan_default_suppressions() {
+  return "race:libdnnl.so\n"
+         "race:libgomp.so\n"
+         "called_from_lib:libgomp.so\n";
+}
+
+#endif
