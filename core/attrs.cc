@@ -1,0 +1,115 @@
+#include "core/attrs.h"
+
+#include <algorithm>
+
+#include "absl/hash/hash.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace adjoint {
+namespace {
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+std::string ValueToString(const AttrValue& value) {
+  return std::visit(
+      Overloaded{
+          [](int64_t v) { return absl::StrCat(v); },
+          [](double v) { return absl::StrCat(v); },
+          [](bool v) { return std::string(v ? "true" : "false"); },
+          [](const std::string& v) { return absl::StrCat("'", v, "'"); },
+          [](DType v) { return std::string(DTypeName(v)); },
+          [](const std::vector<int64_t>& v) {
+            return absl::StrCat("[", absl::StrJoin(v, ","), "]");
+          },
+          [](const Shape& v) { return v.ToString(); },
+          [](const Tensor& v) { return v.ToString(4); },
+          [](const std::shared_ptr<const AttrObject>& v) { return v->ToString(); },
+      },
+      value);
+}
+
+bool ValuesEqual(const AttrValue& a, const AttrValue& b) {
+  if (a.index() != b.index()) return false;
+  if (const Tensor* t = std::get_if<Tensor>(&a)) return BitwiseEqual(*t, std::get<Tensor>(b));
+  if (const auto* object = std::get_if<std::shared_ptr<const AttrObject>>(&a)) {
+    return (*object)->Equals(*std::get<std::shared_ptr<const AttrObject>>(b));
+  }
+  if (const double* d = std::get_if<double>(&a)) {
+    return __builtin_bit_cast(uint64_t, *d) == __builtin_bit_cast(uint64_t, std::get<double>(b));
+  }
+  return std::visit(
+      Overloaded{[&](int64_t v) { return v == std::get<int64_t>(b); },
+                 [&](bool v) { return v == std::get<bool>(b); },
+                 [&](const std::string& v) { return v == std::get<std::string>(b); },
+                 [&](DType v) { return v == std::get<DType>(b); },
+                 [&](const std::vector<int64_t>& v) {
+                   return v == std::get<std::vector<int64_t>>(b);
+                 },
+                 [&](const Shape& v) { return v == std::get<Shape>(b); },
+                 [](const auto&) { return false; }},
+      a);
+}
+
+auto LowerBound(const std::vector<Attrs::Entry>& entries, absl::string_view name) {
+  return std::lower_bound(
+      entries.begin(), entries.end(), name,
+      [](const Attrs::Entry& e, absl::string_view n) { return absl::string_view(e.first) < n; });
+}
+
+}  // namespace
+
+absl::string_view AttrKindName(AttrKind kind) {
+  constexpr absl::string_view kNames[] = {"int",  "float", "bool",   "string", "dtype",
+                                          "ints", "shape", "tensor", "object"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+Attrs::Attrs(std::initializer_list<Entry> entries) {
+  for (const Entry& e : entries) Set(e.first, e.second);
+}
+
+void Attrs::Set(absl::string_view name, AttrValue value) {
+  const auto it = LowerBound(entries_, name);
+  const auto at = entries_.begin() + (it - entries_.cbegin());
+  if (at != entries_.end() && at->first == name) {
+    at->second = std::move(value);
+  } else {
+    entries_.insert(at, Entry(std::string(name), std::move(value)));
+  }
+}
+
+const AttrValue* Attrs::Find(absl::string_view name) const {
+  const auto it = LowerBound(entries_, name);
+  return it != entries_.end() && it->first == name ? &it->second : nullptr;
+}
+
+std::string Attrs::ToString() const {
+  if (entries_.empty()) return "";
+  return absl::StrCat("{",
+                      absl::StrJoin(entries_, ", ",
+                                    [](std::string* out, const Entry& e) {
+                                      absl::StrAppend(out, e.first, "=", ValueToString(e.second));
+                                    }),
+                      "}");
+}
+
+uint64_t Attrs::Fingerprint() const { return absl::HashOf(ToString()); }
+
+bool operator==(const Attrs& a, const Attrs& b) {
+  return std::equal(a.entries_.begin(), a.entries_.end(), b.entries_.begin(), b.entries_.end(),
+                    [](const Attrs::Entry& x, const Attrs::Entry& y) {
+                      return x.first == y.first && ValuesEqual(x.second, y.second);
+                    });
+}
+
+std::string Attrs::MissingMessage(absl::string_view name) const {
+  return absl::StrCat("no attribute '", name, "' of the asked type in ", ToString());
+}
+
+}  // namespace adjoint
