@@ -31,13 +31,22 @@
 //      -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
 //    Loops then vectorise when their bodies are free of branches: write selects, `c ? a : b` with
 //    both sides computed. Mark pointers __restrict, as function parameters.
-// 4. Contraction is off: a*b+c rounds twice on every instruction set, so an elementwise kernel gives
+// 4. Contraction is off: a*b+c rounds twice on every instruction set, so an elementwise kernel
+// gives
 //    the same bits on all of them, whether an element falls into the vector loop or the tail. A
 //    kernel that lives on multiply-adds (matmul-like) may append -ffp-contract=fast; its bits then
 //    depend on the CPU.
-// 5. The compiler may not reassociate sums, so a reduction must say its own order: a fixed number of
-//    accumulators, the same for all copies (see SumLanes below), and never one that depends on the
-//    number of threads.
+// 5. The compiler may not reassociate sums, so a reduction says its own order: a fixed number of
+//    accumulators, the same in all copies, in a local array that the compiler keeps in registers:
+//      float sum[32] = {};
+//      int64_t i = 0;
+//      for (; i + 32 <= n; i += 32) {
+//        for (int lane = 0; lane < 32; ++lane) sum[lane] += x[i + lane];
+//      }
+//      for (int lane = 0; i + lane < n; ++lane) sum[lane] += x[i + lane];
+//      for (int width = 16; width > 0; width /= 2) {
+//        for (int lane = 0; lane < width; ++lane) sum[lane] += sum[lane + width];
+//      }
 //
 // The environment variable ADJOINT_MAX_ISA=baseline|avx2|avx512 caps the choice; it is read once.
 // All functions here are safe to call from any thread, and during static initialisation.

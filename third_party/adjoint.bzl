@@ -5,6 +5,9 @@ load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 # -Wrestrict is wrong about `"text" + std::string(...)` in gcc 12 (gcc bug 105651).
 _COPTS = ["-Wall", "-Wextra", "-Werror", "-Wno-restrict"]
 
+# For files with kernels; core/simd.h says why.
+ADJOINT_KERNEL_COPTS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+
 _SANITIZER_DEFAULTS = Label("//third_party:sanitizer_defaults")
 
 def adjoint_cc_library(name, copts = [], **kwargs):
