@@ -6,8 +6,7 @@
 // their barriers and takes what happens on either side of one for a race.
 extern "C" const char* __tsan_default_suppressions() {
   return "race:libdnnl.so\n"
-         "race:libgomp.so\n"
-         "called_from_lib:libgomp.so\n";
+         "race:libgomp.so\n";
 }
 
 #endif
