@@ -17,21 +17,20 @@ template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
 
 std::string ValueToString(const AttrValue& value) {
-  return std::visit(
-      Overloaded{
-          [](int64_t v) { return absl::StrCat(v); },
-          [](double v) { return absl::StrCat(v); },
-          [](bool v) { return std::string(v ? "true" : "false"); },
-          [](const std::string& v) { return absl::StrCat("'", v, "'"); },
-          [](DType v) { return std::string(DTypeName(v)); },
-          [](const std::vector<int64_t>& v) {
-            return absl::StrCat("[", absl::StrJoin(v, ","), "]");
-          },
-          [](const Shape& v) { return v.ToString(); },
-          [](const Tensor& v) { return v.ToString(4); },
-          [](const std::shared_ptr<const AttrObject>& v) { return v->ToString(); },
-      },
-      value);
+  return std::visit(Overloaded{
+                        [](int64_t v) { return absl::StrCat(v); },
+                        [](double v) { return absl::StrCat(v); },
+                        [](bool v) { return std::string(v ? "true" : "false"); },
+                        [](const std::string& v) { return absl::StrCat("'", v, "'"); },
+                        [](DType v) { return std::string(DTypeName(v)); },
+                        [](const std::vector<int64_t>& v) {
+                          return absl::StrCat("[", absl::StrJoin(v, ","), "]");
+                        },
+                        [](const Shape& v) { return v.ToString(); },
+                        [](const Tensor& v) { return v.ToString(4); },
+                        [](const std::shared_ptr<const AttrObject>& v) { return v->ToString(); },
+                    },
+                    value);
 }
 
 bool ValuesEqual(const AttrValue& a, const AttrValue& b) {
@@ -43,17 +42,16 @@ bool ValuesEqual(const AttrValue& a, const AttrValue& b) {
   if (const double* d = std::get_if<double>(&a)) {
     return __builtin_bit_cast(uint64_t, *d) == __builtin_bit_cast(uint64_t, std::get<double>(b));
   }
-  return std::visit(
-      Overloaded{[&](int64_t v) { return v == std::get<int64_t>(b); },
-                 [&](bool v) { return v == std::get<bool>(b); },
-                 [&](const std::string& v) { return v == std::get<std::string>(b); },
-                 [&](DType v) { return v == std::get<DType>(b); },
-                 [&](const std::vector<int64_t>& v) {
-                   return v == std::get<std::vector<int64_t>>(b);
-                 },
-                 [&](const Shape& v) { return v == std::get<Shape>(b); },
-                 [](const auto&) { return false; }},
-      a);
+  return std::visit(Overloaded{[&](int64_t v) { return v == std::get<int64_t>(b); },
+                               [&](bool v) { return v == std::get<bool>(b); },
+                               [&](const std::string& v) { return v == std::get<std::string>(b); },
+                               [&](DType v) { return v == std::get<DType>(b); },
+                               [&](const std::vector<int64_t>& v) {
+                                 return v == std::get<std::vector<int64_t>>(b);
+                               },
+                               [&](const Shape& v) { return v == std::get<Shape>(b); },
+                               [](const auto&) { return false; }},
+                    a);
 }
 
 auto LowerBound(const std::vector<Attrs::Entry>& entries, absl::string_view name) {

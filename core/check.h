@@ -12,11 +12,11 @@ namespace adjoint {
 }  // namespace adjoint
 
 // `message` is evaluated only when `condition` is false.
-#define ADJOINT_CHECK(condition, message)                              \
-  do {                                                                 \
-    if (__builtin_expect(!(condition), 0)) {                           \
-      ::adjoint::Die(__FILE__, __LINE__, (message));                   \
-    }                                                                  \
+#define ADJOINT_CHECK(condition, message)            \
+  do {                                               \
+    if (__builtin_expect(!(condition), 0)) {         \
+      ::adjoint::Die(__FILE__, __LINE__, (message)); \
+    }                                                \
   } while (false)
 
 #endif  // ADJOINT_CORE_CHECK_H_

@@ -38,17 +38,16 @@ absl::StatusOr<CsrMatrix> CsrMatrix::Create(int64_t cols, absl::Span<const int64
         absl::StrCat("a CSR matrix cannot have ", cols, " columns: 0 to 2^31-1 are possible"));
   }
   if (!values.empty() && values.size() != columns.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("a CSR matrix needs a value for each column: ",
-                                                   columns.size(), " columns, ", values.size(),
-                                                   " values"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a CSR matrix needs a value for each column: ", columns.size(), " columns, ",
+                     values.size(), " values"));
   }
   const int64_t stored = static_cast<int64_t>(columns.size());
   if (offsets.empty() || offsets.front() != 0 || offsets.back() != stored) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a CSR matrix's row offsets must begin with 0 and end with the number of entries, ", stored,
         "; given are ", offsets.size(), " offsets",
-        offsets.empty() ? ""
-                        : absl::StrCat(" from ", offsets.front(), " to ", offsets.back())));
+        offsets.empty() ? "" : absl::StrCat(" from ", offsets.front(), " to ", offsets.back())));
   }
   const int64_t rows = static_cast<int64_t>(offsets.size()) - 1;
   for (int64_t r = 0; r < rows; ++r) {
@@ -122,14 +121,13 @@ absl::Span<const float> CsrMatrix::RowValues(int64_t row) const {
 absl::StatusOr<CsrMatrix> CsrMatrix::SelectRows(absl::Span<const int64_t> rows) const {
   CsrMatrix picked = *this;
   ADJOINT_ASSIGN_OR_RETURN(
-      picked.ranges_,
-      Tensor::Allocate({DType::kI64, Shape{static_cast<int64_t>(rows.size()), 2}}));
+      picked.ranges_, Tensor::Allocate({DType::kI64, Shape{static_cast<int64_t>(rows.size()), 2}}));
   const absl::Span<const int64_t> from = ranges_.data<int64_t>();
   const absl::Span<int64_t> to = picked.ranges_.mutable_data<int64_t>();
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i] < 0 || rows[i] >= this->rows()) {
-      return absl::InvalidArgumentError(absl::StrCat("row ", rows[i], " of ", ToString(),
-                                                     " does not exist"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("row ", rows[i], " of ", ToString(), " does not exist"));
     }
     to[2 * i] = from[2 * rows[i]];
     to[2 * i + 1] = from[2 * rows[i] + 1];

@@ -27,8 +27,8 @@ absl::StatusOr<DType> DTypeFromName(absl::string_view name) {
   for (DType dtype : kAllDTypes) {
     if (DTypeName(dtype) == name) return dtype;
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "no element type is called '", name, "'; there are f32, f64, i32, i64, u8 and bool"));
+  return absl::InvalidArgumentError(absl::StrCat("no element type is called '", name,
+                                                 "'; there are f32, f64, i32, i64, u8 and bool"));
 }
 
 size_t DTypeSize(DType dtype) {

@@ -141,9 +141,8 @@ void ParallelFor(int64_t parts, absl::FunctionRef<void(int64_t part)> fn) {
 
 void ParallelForRange(int64_t n, int64_t grain,
                       absl::FunctionRef<void(int64_t begin, int64_t end)> fn) {
-  ParallelFor((n + grain - 1) / grain, [&](int64_t part) {
-    fn(part * grain, std::min(n, (part + 1) * grain));
-  });
+  ParallelFor((n + grain - 1) / grain,
+              [&](int64_t part) { fn(part * grain, std::min(n, (part + 1) * grain)); });
 }
 
 }  // namespace adjoint

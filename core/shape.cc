@@ -74,12 +74,11 @@ std::vector<int64_t> Shape::Extents() const {
 }
 
 std::string Shape::ToString() const {
-  return absl::StrCat("[",
-                      absl::StrJoin(dims_, ",",
-                                    [](std::string* out, Dim d) {
-                                      absl::StrAppend(out, d.ToString());
-                                    }),
-                      "]");
+  return absl::StrCat(
+      "[",
+      absl::StrJoin(dims_, ",",
+                    [](std::string* out, Dim d) { absl::StrAppend(out, d.ToString()); }),
+      "]");
 }
 
 std::vector<int64_t> RowMajorStrides(absl::Span<const int64_t> extents) {

@@ -7,10 +7,10 @@
 #include "absl/status/statusor.h"
 
 // Returns from the enclosing function when `expr`, an absl::Status, is not OK.
-#define ADJOINT_RETURN_IF_ERROR(expr)                     \
-  do {                                                    \
-    absl::Status adjoint_status_ = (expr);                \
-    if (!adjoint_status_.ok()) return adjoint_status_;    \
+#define ADJOINT_RETURN_IF_ERROR(expr)                  \
+  do {                                                 \
+    absl::Status adjoint_status_ = (expr);             \
+    if (!adjoint_status_.ok()) return adjoint_status_; \
   } while (false)
 
 #define ADJOINT_MACRO_CONCAT_INNER_(a, b) a##b

@@ -24,9 +24,8 @@ absl::StatusOr<Tensor> Tensor::Allocate(const TensorSpec& spec) {
   ADJOINT_ASSIGN_OR_RETURN(int64_t bytes, spec.ByteSize());
   auto buffer = Buffer::Allocate(static_cast<size_t>(bytes));
   if (!buffer.ok()) {
-    return absl::Status(buffer.status().code(),
-                        absl::StrCat("a tensor ", spec.ToString(), ": ",
-                                     buffer.status().message()));
+    return absl::Status(buffer.status().code(), absl::StrCat("a tensor ", spec.ToString(), ": ",
+                                                             buffer.status().message()));
   }
   Tensor t;
   t.spec_ = spec;

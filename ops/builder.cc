@@ -1,0 +1,66 @@
+#include "ops/builder.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "ops/leaf.h"
+#include "ops/op_def.h"
+
+namespace adjoint::ops {
+namespace {
+
+template <typename T>
+Tensor FilledScalar(double number) {
+  return Tensor::Scalar<T>(static_cast<T>(number));
+}
+
+}  // namespace
+
+const TensorSpec& Var::spec() const {
+  static const TensorSpec* const none = new TensorSpec;
+  return valid() ? builder->SpecOf(*this) : *none;
+}
+
+std::vector<Var> ApplyN(const OpDef& op, absl::Span<const Operand> operands, Attrs attrs) {
+  Var anchor;
+  for (const Operand& o : operands) {
+    if (!o.is_number && (anchor.builder == nullptr || !anchor.valid())) anchor = o.var;
+  }
+  if (anchor.builder == nullptr) return {Var{}};
+  Builder& builder = *anchor.builder;
+  std::vector<Var> inputs;
+  inputs.reserve(operands.size());
+  for (const Operand& o : operands) {
+    if (o.is_number) {
+      inputs.push_back(ScalarLike(anchor, o.number, o.location));
+      continue;
+    }
+    if (o.var.builder != &builder) {
+      builder.Fail(absl::InvalidArgumentError(absl::StrCat(
+          o.location.file_name(), ":", o.location.line(), ": ", op.name,
+          o.var.builder == nullptr
+              ? ": an operand is a default-constructed Var; make it with an op or Graph::Input"
+              : ": the operands belong to two builders; build an expression in one graph")));
+      return {Var{&builder, -1, 0}};
+    }
+    inputs.push_back(o.var);
+  }
+  return builder.Apply(op, inputs, std::move(attrs), operands[0].location);
+}
+
+Var Apply1(const OpDef& op, absl::Span<const Operand> operands, Attrs attrs) {
+  return ApplyN(op, operands, std::move(attrs))[0];
+}
+
+Var Constant(Builder& builder, Tensor value, std::source_location location) {
+  return builder.Apply(ConstantOp(), {}, Attrs{{"value", std::move(value)}}, location)[0];
+}
+
+Var ScalarLike(Var like, double number, std::source_location location) {
+  if (!like.valid()) return like;
+  return VisitDType(like.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return Constant(*like.builder, FilledScalar<T>(number), location);
+  });
+}
+
+}  // namespace adjoint::ops
