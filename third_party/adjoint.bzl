@@ -6,7 +6,13 @@ load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 _COPTS = ["-Wall", "-Wextra", "-Werror", "-Wno-restrict"]
 
 # For files with kernels; core/simd.h says why.
-ADJOINT_KERNEL_COPTS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+ADJOINT_KERNEL_COPTS = [
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=off",
+    "-fno-thread-jumps",
+]
 
 _SANITIZER_DEFAULTS = Label("//third_party:sanitizer_defaults")
 
