@@ -8,17 +8,19 @@
 // Error bounds are in units in the last place (ulp) of the exact result in f32, and hold for every
 // argument, subnormal ones included:
 //
-//   Exp Expm1 Log Log1p Tanh Sigmoid Softplus Erf Rsqrt   2
-//   Sqrt                                                  0.5
-//   Pow                                                   0.51
+//   Exp Log                                          1
+//   Expm1 Log1p Tanh Sigmoid Softplus Erf Rsqrt      2
+//   Sqrt                                             0.5
+//   Pow                                              0.51
 //
-// Special values are those of C's Annex F: a NaN argument gives NaN (but Pow(x, 0) = Pow(1, y) =
-// 1), overflow gives infinity, underflow is gradual (subnormal results are returned, never
+// Special values are those of C's Annex F: a NaN argument gives NaN (but Pow(x, 0) and Pow(1, y)
+// are 1), overflow gives infinity, underflow is gradual (subnormal results are returned, never
 // flushed), a domain error gives NaN, a pole infinity, and the sign of zero is kept.
 //
-// Method: Cody and Waite, "Software Manual for the Elementary Functions" (1980), for the
-// reductions; the polynomials are minimax fits (Remez exchange, coefficients rounded to f32 one by
-// one, the rest fitted again) with the relative error given beside each.
+// Method: the reductions of Cody and Waite, "Software Manual for the Elementary Functions" (1980);
+// minimax polynomials (Remez exchange, coefficients rounded to f32 one by one and the rest fitted
+// again) whose relative errors are given beside them, in Estrin's form, which keeps more of a
+// vector unit's pipelines busy than Horner's.
 //
 // The overloads for double call the C library, one element at a time: they make kernels that are
 // templates on the element type work, not fast.
@@ -41,7 +43,6 @@ inline constexpr float kLn2Hi = 0.693359375f;
 inline constexpr float kLn2Lo = -2.12194440e-4f;
 // Added to v, |v| < 2^22, leaves round(v) in the low bits of the sum.
 inline constexpr float kRound = 0x1.8p23f;
-inline constexpr uint32_t kRoundBits = 0x4b400000;
 inline constexpr double kRound64 = 0x1.8p52;
 
 ADJOINT_INLINE uint32_t Bits(float x) { return __builtin_bit_cast(uint32_t, x); }
@@ -49,65 +50,72 @@ ADJOINT_INLINE uint64_t Bits(double x) { return __builtin_bit_cast(uint64_t, x);
 ADJOINT_INLINE float FromBits(uint32_t b) { return __builtin_bit_cast(float, b); }
 ADJOINT_INLINE double FromBits(uint64_t b) { return __builtin_bit_cast(double, b); }
 
-// 2^n for -126 <= n <= 127; garbage, but no fault, for other n.
-ADJOINT_INLINE float PowerOf2(int32_t n) {
-  return FromBits((static_cast<uint32_t>(n) + 127u) << 23);
-}
-
-// x = n ln 2 + r, |r| <= 0.347. |x| <= 2^15. A NaN gives r = NaN and an n that means nothing.
+// x = n ln 2 + high - low, |high - low| <= 0.347, for |x| <= 2^15; high is exact. The low 9 bits of
+// `biased` hold n + kBias. Other x, NaN and infinities included, give numbers that mean nothing; a
+// NaN gives high = NaN.
 struct Reduced {
-  float r;
-  int32_t n;
+  float high;
+  float low;
+  uint32_t biased;
 };
 
+template <int kBias>
 ADJOINT_INLINE Reduced ReduceByLn2(float x) {
-  const float shifted = x * kLog2E + kRound;
-  const float n = shifted - kRound;
-  return {(x - n * kLn2Hi) - n * kLn2Lo, static_cast<int32_t>(Bits(shifted) - kRoundBits)};
+  const float shifted = x * kLog2E + (kRound + kBias);
+  const float n = shifted - (kRound + kBias);
+  return {x - n * kLn2Hi, n * kLn2Lo, Bits(shifted)};
 }
 
-// e^r for |r| <= 0.347; the polynomial errs by 2^-28.2.
-ADJOINT_INLINE float ExpReduced(float r) {
-  float p = 0x1.6ad158p-10f;
-  p = p * r + 0x1.123f3p-7f;
-  p = p * r + 0x1.55584ep-5f;
-  p = p * r + 0x1.55548ap-3f;
-  p = p * r + 0x1.fffffcp-2f;
-  return 1.0f + (r + r * r * p);
+// y 2^n, for -252 <= n <= 254, of which the low 9 bits of `biased` hold n + 254. In two factors,
+// since 2^n may lie beyond the normal exponents; their product with y rounds once.
+ADJOINT_INLINE float Scale(float y, uint32_t biased) {
+  const uint32_t half = biased >> 1;
+  return y * FromBits(half << 23) * FromBits((biased - half) << 23);
 }
+
+// e^r - 1 for r = high - low, with an error of an f32 near 1; the polynomial errs by 2^-28.2.
+ADJOINT_INLINE float ExpReducedMinus1(Reduced reduced) {
+  const float r = reduced.high - reduced.low;
+  const float r2 = r * r;
+  const float p = (0x1.fffffcp-2f + r * 0x1.55548ap-3f) +
+                  r2 * ((0x1.55584ep-5f + r * 0x1.123f3p-7f) + r2 * 0x1.6ad158p-10f);
+  return reduced.high + (r2 * p - reduced.low);
+}
+
+ADJOINT_INLINE float ExpReduced(Reduced reduced) { return 1.0f + ExpReducedMinus1(reduced); }
 
 // e^x for -104 <= x <= 89.
-ADJOINT_INLINE float ExpClamped(float x) {
-  const Reduced reduced = ReduceByLn2(x);
-  // 2^n in two factors, since n may lie beyond the normal exponents.
-  const int32_t half = reduced.n >> 1;
-  return ExpReduced(reduced.r) * PowerOf2(half) * PowerOf2(reduced.n - half);
+ADJOINT_INLINE float ExpInRange(float x) {
+  const Reduced reduced = ReduceByLn2<254>(x);
+  return Scale(ExpReduced(reduced), reduced.biased);
 }
 
 // e^x for |x| <= 80.
 ADJOINT_INLINE float ExpModerate(float x) {
-  const Reduced reduced = ReduceByLn2(x);
-  return ExpReduced(reduced.r) * PowerOf2(reduced.n);
+  const Reduced reduced = ReduceByLn2<127>(x);
+  return ExpReduced(reduced) * FromBits(reduced.biased << 23);
 }
 
-// ln((1 + f) 2^e) for 1 + f in [sqrt(1/2), sqrt(2)); the polynomial errs by 2^-28.4.
+// e^-a for a >= 0.
+ADJOINT_INLINE float ExpOfNegative(float a) {
+  const float y = ExpInRange(-a);
+  return a > 104.0f ? 0.0f : y;
+}
+
+// ln((1 + f) 2^e) for 1 + f in [sqrt(1/2), sqrt(2)); the polynomial errs by 2^-27.1.
 ADJOINT_INLINE float LogReduced(float f, float e) {
-  float p = 0x1.b4be0cp-5f;
-  p = p * f - 0x1.bf330ep-4f;
-  p = p * f + 0x1.effadap-4f;
-  p = p * f - 0x1.010154p-3f;
-  p = p * f + 0x1.23036ep-3f;
-  p = p * f - 0x1.552f18p-3f;
-  p = p * f + 0x1.99a54p-3f;
-  p = p * f - 0x1.00007p-2f;
-  p = p * f + 0x1.555548p-2f;
-  const float square = f * f;
-  const float tail = (f * square * p + e * kLn2Lo) - 0.5f * square;
+  const float f2 = f * f;
+  const float f4 = f2 * f2;
+  const float low =
+      (0x1.555554p-2f - f * 0x1.000228p-2f) + f2 * (0x1.99a036p-3f - f * 0x1.547208p-3f);
+  const float high =
+      (0x1.22d58ap-3f - f * 0x1.0d84f2p-3f) + f2 * (0x1.058536p-3f - f * 0x1.3929eep-4f);
+  const float tail = (f * f2 * (low + f4 * high) + e * kLn2Lo) - 0.5f * f2;
   return (f + tail) + e * kLn2Hi;
 }
 
-// The float that splits [2^k, 2^(k+1)) at sqrt(2), as bits of sqrt(1/2).
-inline constexpr uint32_t kSqrtHalfBits = 0x3f3504f3;
+inline constexpr uint32_t kSqrtHalfBits = 0x3f3504f3;     // sqrt(1/2)
+inline constexpr uint32_t kSqrt2Minus1Bits = 0x3ed413cd;  // sqrt(2) - 1
 
 // ln(1 + x) for x > -1, finite; NaN for NaN. Loses the sign of zero.
 ADJOINT_INLINE float Log1pFinite(float x) {
@@ -119,7 +127,7 @@ ADJOINT_INLINE float Log1pFinite(float x) {
   const int32_t e = static_cast<int32_t>(b) >> 23;
   const float m = FromBits((b & 0x007fffffu) + kSqrtHalfBits);
   const int32_t scale = e > 126 ? 126 : e;
-  const float f = (m - 1.0f) + lost * PowerOf2(-scale);
+  const float f = (m - 1.0f) + lost * FromBits(static_cast<uint32_t>(127 - scale) << 23);
   return LogReduced(f, static_cast<float>(e));
 }
 
@@ -133,31 +141,27 @@ ADJOINT_INLINE float Sqrt(float x) { return __builtin_sqrtf(x); }
 ADJOINT_INLINE float Rsqrt(float x) { return 1.0f / __builtin_sqrtf(x); }
 
 ADJOINT_INLINE float Exp(float x) {
-  // Comparisons with NaN are false: it passes both clamps.
-  float c = x > 89.0f ? 89.0f : x;
-  c = c < -104.0f ? -104.0f : c;
-  return internal::ExpClamped(c);
+  // Selecting at the end is cheaper than clamping first: the compiler splits paths at a clamp.
+  float y = internal::ExpInRange(x);
+  y = x > 89.0f ? internal::kInf : y;
+  return x < -104.0f ? 0.0f : y;
 }
 
 // e^x - 1.
 ADJOINT_INLINE float Expm1(float x) {
-  float c = x > 89.0f ? 89.0f : x;
-  c = c < -18.0f ? -18.0f : c;
-  const internal::Reduced reduced = internal::ReduceByLn2(c);
-  const float r = reduced.r;
+  const internal::Reduced reduced = internal::ReduceByLn2<254>(x);
+  const float r = reduced.high - reduced.low;
   // e^r - 1; the polynomial errs by 2^-28.2.
-  float p = 0x1.3b8a96p-13f;
-  p = p * r + 0x1.6d2e48p-10f;
-  p = p * r + 0x1.1155a8p-7f;
-  p = p * r + 0x1.555502p-5f;
-  p = p * r + 0x1.55552cp-3f;
-  p = p * r + 0.5f;
-  const float em1 = r + r * r * p;
+  const float r2 = r * r;
+  const float p = (0.5f + r * 0x1.55552cp-3f) + r2 * ((0x1.555502p-5f + r * 0x1.1155a8p-7f) +
+                                                      r2 * (0x1.6d2e48p-10f + r * 0x1.3b8a96p-13f));
+  const float em1 = reduced.high + (r2 * p - reduced.low);
   // e^x - 1 = 2^n (em1 + (1 - 2^-n)).
-  const int32_t capped = reduced.n > 40 ? 40 : reduced.n;
-  const float sum = em1 + (1.0f - internal::PowerOf2(-capped));
-  const int32_t half = reduced.n >> 1;
-  const float y = sum * internal::PowerOf2(half) * internal::PowerOf2(reduced.n - half);
+  const float inverse = internal::FromBits((254u + 127u - reduced.biased) << 23);
+  const float sum = em1 + (1.0f - (x > 30.0f ? 0.0f : inverse));
+  float y = internal::Scale(sum, reduced.biased);
+  y = x > 89.0f ? internal::kInf : y;
+  y = x < -18.0f ? -1.0f : y;
   return Abs(x) < 0x1p-26f ? x : y;
 }
 
@@ -188,29 +192,41 @@ ADJOINT_INLINE float Tanh(float x) {
   const float a = Abs(x);
   // Below 0.625 a polynomial in a^2 that errs by 2^-27.7, else 1 - 2 / (e^2a + 1).
   const float z = a * a;
-  float p = -0x1.750ce4p-8f;
-  p = p * z + 0x1.51f8cep-6f;
-  p = p * z - 0x1.b835a4p-5f;
-  p = p * z + 0x1.1106f6p-3f;
-  p = p * z - 0x1.555532p-2f;
+  const float z2 = z * z;
+  const float p = (-0x1.555532p-2f + z * 0x1.1106f6p-3f) +
+                  z2 * ((-0x1.b835a4p-5f + z * 0x1.51f8cep-6f) - z2 * 0x1.750ce4p-8f);
   const float small = a + a * (z * p);
-  const float c = a > 10.0f ? 10.0f : a;
-  const float large = 1.0f - 2.0f / (internal::ExpModerate(c + c) + 1.0f);
-  return __builtin_copysignf(a < 0.625f ? small : large, x);
+  float y = 1.0f - 2.0f / (internal::ExpModerate(a + a) + 1.0f);
+  y = a > 10.0f ? 1.0f : y;
+  y = a < 0.625f ? small : y;
+  return __builtin_copysignf(y, x);
 }
 
 // The logistic function 1 / (1 + e^-x).
 ADJOINT_INLINE float Sigmoid(float x) {
   const float a = Abs(x);
-  const float e = internal::ExpClamped(a > 104.0f ? -104.0f : -a);
-  return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+  const internal::Reduced reduced = internal::ReduceByLn2<254>(-a);
+  const float t = internal::ExpReducedMinus1(reduced);
+  float e = internal::Scale(1.0f + t, reduced.biased);
+  e = a > 104.0f ? 0.0f : e;
+  const float d = 1.0f + e;
+  // For x < 0 the result is e / d, and three roundings add up. What d lost to its own goes into the
+  // numerator before that one is rounded: e (1 - lost / d), with d taken for 1 as it is where the
+  // roundings weigh most.
+  const float lost = e - (d - 1.0f);
+  float numerator = internal::Scale(1.0f + (t - lost), reduced.biased);
+  numerator = a > 104.0f ? 0.0f : numerator;
+  return (x < 0.0f ? numerator : 1.0f) / d;
 }
 
 // ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|).
 ADJOINT_INLINE float Softplus(float x) {
-  const float a = Abs(x);
-  const float e = internal::ExpClamped(a > 104.0f ? -104.0f : -a);
-  return (x > 0.0f ? x : 0.0f) + internal::Log1pFinite(e);
+  const float e = internal::ExpOfNegative(Abs(x));
+  // 1 + e in [1, 2] is (1 + f) 2^k with k = 0 or 1.
+  const uint32_t above = (internal::kSqrt2Minus1Bits - internal::Bits(e)) >> 31;
+  const float k = static_cast<float>(static_cast<int32_t>(above));
+  const float f = e * (1.0f - 0.5f * k) - 0.5f * k;
+  return (x > 0.0f ? x : 0.0f) + internal::LogReduced(f, k);
 }
 
 // The error function.
@@ -219,23 +235,18 @@ ADJOINT_INLINE float Erf(float x) {
   // Below 0.75 a polynomial in a^2 that errs by 2^-29.2, else 1 - e^q where q is a polynomial for
   // ln(erfc(a)) that lets the result err by 2^-28.5.
   const float z = a * a;
-  float p = -0x1.613e5p-11f;
-  p = p * z + 0x1.4f188ap-8f;
-  p = p * z - 0x1.b7a75cp-6f;
-  p = p * z + 0x1.ce2acep-4f;
-  p = p * z - 0x1.81273ap-2f;
-  p = p * z + 0x1.06eba8p-3f;
+  const float z2 = z * z;
+  const float p =
+      ((0x1.06eba8p-3f - z * 0x1.81273ap-2f) + z2 * (0x1.ce2acep-4f - z * 0x1.b7a75cp-6f)) +
+      z2 * z2 * (0x1.4f188ap-8f - z * 0x1.613e5p-11f);
   const float small = a + a * p;
-  const float c = a > 4.0f ? 4.0f : a;
-  float q = -0x1.6d7566p-19f;
-  q = q * c + 0x1.f9fb0ep-13f;
-  q = q * c - 0x1.b3f404p-9f;
-  q = q * c + 0x1.7ae30ap-6f;
-  q = q * c - 0x1.b0466ap-4f;
-  q = q * c - 0x1.456716p-1f;
-  q = q * c - 0x1.20e902p0f;
-  const float large = 1.0f - internal::ExpModerate(q * c);
-  return __builtin_copysignf(a < 0.75f ? small : large, x);
+  const float q =
+      ((-0x1.20e902p0f - a * 0x1.456716p-1f) - z * (0x1.b0466ap-4f - a * 0x1.7ae30ap-6f)) -
+      z2 * ((0x1.b3f404p-9f - a * 0x1.f9fb0ep-13f) + z * 0x1.6d7566p-19f);
+  float y = 1.0f - internal::ExpModerate(q * a);
+  y = a > 4.0f ? 1.0f : y;
+  y = a < 0.75f ? small : y;
+  return __builtin_copysignf(y, x);
 }
 
 // x^y, with C's special cases. Computed in double as 2^(y log2 |x|).
@@ -252,12 +263,10 @@ ADJOINT_INLINE float Pow(float x, float y) {
   const double m = internal::FromBits((b & 0x000fffffffffffffu) + sqrt_half);
   const double s = (m - 1.0) / (m + 1.0);
   const double z = s * s;
-  double p = 0.28295429618479923;
-  p = p * z + 0.31990204063692607;
-  p = p * z + 0.41220933810099292;
-  p = p * z + 0.57707794155256631;
-  p = p * z + 0.96179669411600399;
-  p = p * z + 2.8853900817778486;
+  const double z2 = z * z;
+  const double p = (2.8853900817778486 + z * 0.96179669411600399) +
+                   z2 * ((0.57707794155256631 + z * 0.41220933810099292) +
+                         z2 * (0.31990204063692607 + z * 0.28295429618479923));
   double log2x = s * p + e;
   log2x = xd < inf ? log2x : xd;
   log2x = xd == 0.0 ? -inf : log2x;
@@ -268,26 +277,31 @@ ADJOINT_INLINE float Pow(float x, float y) {
   const double shifted = t + internal::kRound64;
   const double f = t - (shifted - internal::kRound64);
   // 2^f, relative error 2^-34.5.
-  double q = 1.52017185483532e-05;
-  q = q * f + 0.00015469553178318896;
-  q = q * f + 0.0013333925481728859;
-  q = q * f + 0.0096180264419853632;
-  q = q * f + 0.055504103472767803;
-  q = q * f + 0.24022651204158454;
-  q = q * f + 0.69314718073115233;
-  q = q * f + 0.99999999996107258;
+  const double f2 = f * f;
+  const double low = (0.99999999996107258 + f * 0.69314718073115233) +
+                     f2 * (0.24022651204158454 + f * 0.055504103472767803);
+  const double high = (0.0096180264419853632 + f * 0.0013333925481728859) +
+                      f2 * (0.00015469553178318896 + f * 1.52017185483532e-05);
+  const double q = low + f2 * f2 * high;
   double r = q * internal::FromBits((internal::Bits(shifted) + 1023u) << 52);
-  r = (xd == 1.0) & (yd == yd) ? 1.0 : r;
+  // (-1)^y for infinite y.
+  const double unit = yd == yd ? 1.0 : yd;
+  r = xd == 1.0 ? unit : r;
 
-  // Floats of at least 2^24 are even integers.
+  // For x < 0: y odd negates, y not whole is a domain error. Floats of at least 2^24 are even.
   const double y_shifted = yd + internal::kRound64;
-  const bool y_large = __builtin_fabs(yd) >= 0x1p24;
-  const bool y_whole = y_shifted - internal::kRound64 == yd;
-  const uint64_t odd = (y_whole & !y_large) ? internal::Bits(y_shifted) << 63 : 0u;
-  const uint64_t sign = internal::Bits(static_cast<double>(x)) & odd;
-  r = internal::FromBits(internal::Bits(r) | sign);
-  r = (x < 0.0f) & (xd < inf) & !(y_whole | y_large) ? __builtin_nan("") : r;
-  r = (yd == 0.0) | (x == 1.0f) ? 1.0 : r;
+  const double parity = internal::FromBits(internal::Bits(y_shifted) << 63);  // -0 when odd
+  const double y_abs = __builtin_fabs(yd);
+  const double y_fraction = y_abs < 0x1p24 ? (y_shifted - internal::kRound64) - yd : 0.0;
+  const double odd = y_abs < 0x1p24 ? parity : 0.0;
+  const double sign = y_fraction == 0.0 ? odd : 0.0;
+  const double xs = static_cast<double>(x);
+  r = internal::FromBits(internal::Bits(r) | (internal::Bits(xs) & internal::Bits(sign)));
+  const double domain = y_fraction == 0.0 ? r : __builtin_nan("");
+  const double negative = xd < inf ? domain : r;
+  r = xs < 0.0 ? negative : r;
+  r = xs == 1.0 ? 1.0 : r;
+  r = yd == 0.0 ? 1.0 : r;
   return static_cast<float>(r);
 }
 
