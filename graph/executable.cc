@@ -1,0 +1,213 @@
+#include "graph/executable.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+
+namespace adjoint::graph {
+namespace {
+
+std::vector<TensorSpec> InputSpecs(const Graph& graph, const Node& node) {
+  std::vector<TensorSpec> specs;
+  for (Var v : node.inputs) specs.push_back(graph.SpecOf(v));
+  return specs;
+}
+
+bool WritesVariable(const PlannedStep& step) {
+  return std::any_of(step.outputs.begin(), step.outputs.end(),
+                     [](const Location& l) { return l.kind == Location::kVariable; });
+}
+
+}  // namespace
+
+Workspace::~Workspace() = default;
+
+absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
+    const Program& program, const CompileOptions& options) {
+  std::shared_ptr<Executable> exe(new Executable);
+  if (options.optimize) {
+    ADJOINT_ASSIGN_OR_RETURN(exe->program_, RunPasses(program, options.passes));
+  } else {
+    ADJOINT_ASSIGN_OR_RETURN(exe->program_, RunPasses(program, PassOptions{}, {}));
+  }
+  const Graph& graph = *exe->program_.graph;
+  ADJOINT_ASSIGN_OR_RETURN(exe->storage_, PlanStorage(exe->program_));
+  const std::vector<PlannedStep>& steps = exe->storage_.steps;
+  exe->first_write_ = static_cast<int>(steps.size());
+  for (const PlannedStep& step : steps) {
+    const Node& node = graph.node(step.node);
+    const std::vector<TensorSpec> inputs = InputSpecs(graph, node);
+    auto kernel =
+        ops::PrepareKernel(*node.op, {inputs, node.outputs, node.attrs}, options.skip_kernels);
+    if (!kernel.ok()) {
+      return absl::Status(kernel.status().code(),
+                          absl::StrCat("preparing ", graph.NodeToString(step.node), ": ",
+                                       kernel.status().message()));
+    }
+    exe->scratch_bytes_ =
+        std::max(exe->scratch_bytes_, static_cast<int64_t>(kernel->kernel->scratch_bytes()));
+    if (WritesVariable(step)) {
+      exe->first_write_ = std::min(exe->first_write_, static_cast<int>(exe->steps_.size()));
+    }
+    exe->steps_.push_back(*std::move(kernel));
+  }
+  return std::shared_ptr<const Executable>(std::move(exe));
+}
+
+absl::StatusOr<std::unique_ptr<Workspace>> Executable::NewWorkspace() const {
+  std::unique_ptr<Workspace> ws(new Workspace);
+  ws->executable_ = shared_from_this();
+  ADJOINT_ASSIGN_OR_RETURN(ws->memory_, Buffer::Allocate(workspace_bytes()));
+  char* const arena = static_cast<char*>(ws->memory_->data());
+  void* const scratch = arena + storage_.arena_bytes;
+  const auto add = [&](const Location& location) {
+    void* pointer = nullptr;
+    if (location.kind == Location::kArena) {
+      pointer = arena + location.index;
+    } else if (location.kind == Location::kConstant) {
+      pointer = const_cast<void*>(storage_.constants[location.index].raw());
+    } else {
+      ws->patches_.push_back(
+          {static_cast<int>(ws->pointers_.size()), location.kind, location.index});
+    }
+    ws->pointers_.push_back(pointer);
+  };
+  std::vector<size_t> first;
+  for (const PlannedStep& step : storage_.steps) {
+    first.push_back(ws->pointers_.size());
+    for (const Location& l : step.inputs) add(l);
+    for (const Location& l : step.outputs) add(l);
+  }
+  for (const PlannedCopy& copy : storage_.copies) {
+    add(copy.from);
+    add(copy.to);
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    ws->states_.push_back(steps_[i].kernel->MakeState());
+    ws->args_.push_back(
+        {.inputs = ws->pointers_.data() + first[i],
+         .outputs = ws->pointers_.data() + first[i] + storage_.steps[i].inputs.size(),
+         .scratch = scratch,
+         .state = ws->states_.back().get()});
+  }
+  ws->variables_.resize(program_.states.size());
+  return ws;
+}
+
+absl::Status Executable::CheckInputs(absl::Span<const Tensor> inputs) const {
+  if (inputs.size() != program_.inputs.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("running program ", program_.name, ": it takes ",
+                                                   program_.inputs.size(),
+                                                   " inputs, but was given ", inputs.size()));
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Port& port = program_.inputs[i];
+    if (!port.Accepts(inputs[i])) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "running program ", program_.name, ": input '", port.name, "' is ",
+          port.var.spec().ToString(), ", but was given ", inputs[i].spec().ToString()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Executable::BindVariables(Workspace& ws, VariableStore* variables) const {
+  if (program_.states.empty()) return absl::OkStatus();
+  if (variables == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("running program ", program_.name, ": it has variables, but no store"));
+  }
+  ADJOINT_RETURN_IF_ERROR(variables->status());
+  if (ws.store_ == variables && ws.store_generation_ == variables->generation()) {
+    return absl::OkStatus();
+  }
+  for (size_t i = 0; i < program_.states.size(); ++i) {
+    const StateBinding& state = program_.states[i];
+    Tensor* const tensor = variables->FindMutable(state.variable);
+    if (tensor == nullptr) {
+      return absl::NotFoundError(absl::StrCat("running program ", program_.name,
+                                              ": there is no variable '", state.variable, "'"));
+    }
+    if (tensor->spec() != state.read.spec()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "running program ", program_.name, ": variable '", state.variable, "' is ",
+          tensor->spec().ToString(), ", but the program wants ", state.read.spec().ToString()));
+    }
+    ws.variables_[i] = tensor->mutable_raw();
+  }
+  ws.store_ = variables;
+  ws.store_generation_ = variables->generation();
+  return absl::OkStatus();
+}
+
+absl::Status Executable::PrepareOutputs(std::vector<Tensor>* outputs) const {
+  outputs->resize(program_.outputs.size());
+  for (size_t i = 0; i < outputs->size(); ++i) {
+    Tensor& output = (*outputs)[i];
+    const TensorSpec& spec = program_.outputs[i].var.spec();
+    if (output.HoldsBufferAlone() && output.spec() == spec) continue;
+    ADJOINT_ASSIGN_OR_RETURN(output, Tensor::Allocate(spec));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Executable::StepError(size_t step, const absl::Status& status,
+                                   VariableStore* variables) const {
+  const absl::Status error(
+      status.code(), absl::StrCat("running program ", program_.name, ", ",
+                                  program_.graph->NodeToString(storage_.steps[step].node), ": ",
+                                  status.message()));
+  if (static_cast<int>(step) > first_write_) variables->Poison(error);
+  return error;
+}
+
+absl::Status Executable::Run(Workspace& ws, absl::Span<const Tensor> inputs,
+                             VariableStore* variables, std::vector<Tensor>* outputs) const {
+  ADJOINT_RETURN_IF_ERROR(CheckInputs(inputs));
+  ADJOINT_RETURN_IF_ERROR(BindVariables(ws, variables));
+  ADJOINT_RETURN_IF_ERROR(PrepareOutputs(outputs));
+  for (const Workspace::Patch& patch : ws.patches_) {
+    void*& pointer = ws.pointers_[patch.pointer];
+    if (patch.kind == Location::kInput) {
+      pointer = const_cast<void*>(inputs[patch.index].raw());
+    } else if (patch.kind == Location::kVariable) {
+      pointer = ws.variables_[patch.index];
+    } else {
+      pointer = (*outputs)[patch.index].mutable_raw();
+    }
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (absl::Status status = steps_[i].kernel->Run(ws.args_[i]); !status.ok()) {
+      return StepError(i, status, variables);
+    }
+  }
+  void* const* copy_pointers =
+      ws.pointers_.data() + ws.pointers_.size() - 2 * storage_.copies.size();
+  for (size_t i = 0; i < storage_.copies.size(); ++i) {
+    if (storage_.copies[i].bytes == 0) continue;
+    std::memcpy(copy_pointers[2 * i + 1], copy_pointers[2 * i], storage_.copies[i].bytes);
+  }
+  runs_.fetch_add(1, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+std::vector<Executable::Step> Executable::Steps() const {
+  std::vector<Step> result;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    result.push_back({program_.graph->NodeToString(storage_.steps[i].node), steps_[i].name,
+                      steps_[i].kernel->implementation()});
+  }
+  return result;
+}
+
+std::map<std::string, int64_t> Executable::KernelCounts() const {
+  std::map<std::string, int64_t> counts;
+  const int64_t runs = runs_.load(std::memory_order_relaxed);
+  for (const ops::PreparedKernel& step : steps_) counts[step.name] += runs;
+  return counts;
+}
+
+}  // namespace adjoint::graph

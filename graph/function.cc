@@ -1,0 +1,131 @@
+#include "graph/function.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+
+namespace adjoint::graph {
+namespace {
+
+int64_t RoundUpToPowerOfTwo(int64_t n) {
+  int64_t power = 1024;
+  while (power < n) power *= 2;
+  return power;
+}
+
+bool Accepts(const Executable& executable, absl::Span<const Tensor> inputs) {
+  const std::vector<Port>& ports = executable.program().inputs;
+  return std::equal(ports.begin(), ports.end(), inputs.begin(), inputs.end(),
+                    [](const Port& p, const Tensor& t) { return p.Accepts(t); });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Function>> Function::Create(Program program,
+                                                           CompileOptions options) {
+  ADJOINT_RETURN_IF_ERROR(Verify(program));
+  return std::unique_ptr<Function>(new Function(std::move(program), std::move(options)));
+}
+
+absl::StatusOr<SymbolValues> Function::BindSymbols(absl::Span<const Tensor> inputs) const {
+  if (inputs.size() != program_.inputs.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("running program ", program_.name, ": it takes ",
+                                                   program_.inputs.size(),
+                                                   " inputs, but was given ", inputs.size()));
+  }
+  SymbolValues values;
+  std::map<std::string, std::string> bound_by;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Port& port = program_.inputs[i];
+    const TensorSpec& spec = port.var.spec();
+    const std::string what =
+        absl::StrCat("running program ", program_.name, ": input '", port.name, "' is ",
+                     spec.ToString(), ", but was given ", inputs[i].spec().ToString());
+    if (spec.dtype != inputs[i].dtype() || spec.shape.rank() != inputs[i].shape().rank()) {
+      return absl::InvalidArgumentError(what);
+    }
+    for (int axis = 0; axis < spec.shape.rank(); ++axis) {
+      const Dim want = spec.shape.dim(axis);
+      const int64_t given = inputs[i].shape()[axis];
+      if (want.is_known()) {
+        if (want.value() != given && !(port.capacity && given < want.value())) {
+          return absl::InvalidArgumentError(what);
+        }
+        continue;
+      }
+      const int64_t value = port.capacity ? RoundUpToPowerOfTwo(given) : given;
+      const auto [it, added] = values.try_emplace(want.name(), value);
+      if (added) {
+        bound_by[want.name()] = port.name;
+      } else if (it->second != value) {
+        return absl::InvalidArgumentError(absl::StrCat(what, ": ", want.name(), " is ", it->second,
+                                                       " by input '", bound_by[want.name()], "'"));
+      }
+    }
+  }
+  return values;
+}
+
+absl::StatusOr<Function::Entry*> Function::EntryFor(absl::Span<const Tensor> inputs) {
+  for (size_t i = entries_.size(); i-- > 0;) {
+    if (Accepts(*entries_[i]->executable, inputs)) return entries_[i].get();
+  }
+  ADJOINT_ASSIGN_OR_RETURN(const SymbolValues values, BindSymbols(inputs));
+  ADJOINT_ASSIGN_OR_RETURN(const Program concrete, Specialize(program_, values));
+  auto entry = std::make_unique<Entry>();
+  ADJOINT_ASSIGN_OR_RETURN(entry->executable, Executable::Compile(concrete, options_));
+  entries_.push_back(std::move(entry));
+  return entries_.back().get();
+}
+
+absl::StatusOr<std::shared_ptr<const Executable>> Function::ExecutableFor(
+    absl::Span<const Tensor> inputs) {
+  absl::MutexLock lock(&mutex_);
+  ADJOINT_ASSIGN_OR_RETURN(Entry* const entry, EntryFor(inputs));
+  return entry->executable;
+}
+
+absl::Status Function::Run(absl::Span<const Tensor> inputs, VariableStore* variables,
+                           std::vector<Tensor>* outputs) {
+  Entry* entry = nullptr;
+  std::unique_ptr<Workspace> workspace;
+  {
+    absl::MutexLock lock(&mutex_);
+    ADJOINT_ASSIGN_OR_RETURN(entry, EntryFor(inputs));
+    if (!entry->idle.empty()) {
+      workspace = std::move(entry->idle.back());
+      entry->idle.pop_back();
+    }
+  }
+  if (workspace == nullptr) {
+    ADJOINT_ASSIGN_OR_RETURN(workspace, entry->executable->NewWorkspace());
+  }
+  const absl::Status status = entry->executable->Run(*workspace, inputs, variables, outputs);
+  absl::MutexLock lock(&mutex_);
+  entry->idle.push_back(std::move(workspace));
+  return status;
+}
+
+int Function::num_executables() const {
+  absl::MutexLock lock(&mutex_);
+  return static_cast<int>(entries_.size());
+}
+
+std::map<std::string, int64_t> Function::KernelCounts() const {
+  absl::MutexLock lock(&mutex_);
+  std::map<std::string, int64_t> counts;
+  for (const auto& entry : entries_) {
+    for (const auto& [kernel, n] : entry->executable->KernelCounts()) counts[kernel] += n;
+  }
+  return counts;
+}
+
+void AppendFeed(const CsrMatrix& matrix, std::vector<Tensor>* inputs) {
+  inputs->push_back(matrix.ranges());
+  inputs->push_back(matrix.columns());
+  inputs->push_back(matrix.values());
+}
+
+}  // namespace adjoint::graph

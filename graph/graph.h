@@ -1,0 +1,106 @@
+#ifndef ADJOINT_GRAPH_GRAPH_H_
+#define ADJOINT_GRAPH_GRAPH_H_
+
+#include <cstdint>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/attrs.h"
+#include "core/tensor_spec.h"
+#include "ops/builder.h"
+#include "ops/csr.h"
+#include "ops/op_def.h"
+#include "ops/var.h"
+
+namespace adjoint::graph {
+
+using ops::OpDef;
+using ops::Var;
+
+// One use of an op. Its inputs come from nodes of smaller ids.
+struct Node {
+  const OpDef* op;
+  std::vector<Var> inputs;
+  Attrs attrs;
+  std::vector<TensorSpec> outputs;
+  std::source_location location;  // in the user's code
+  std::string scope;              // layer path, "dense_2"
+};
+
+// An append-only list of nodes in static single assignment: ids are the topological order, so
+// nothing recurses. Op functions append to it; the first mistake makes status() an error that
+// stays, and everything after it is ignored. Not thread-safe; vars point to it, so it does not
+// move.
+class Graph final : public ops::Builder {
+ public:
+  Graph() = default;
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  // A value from outside. Dims may be symbols. Names are the caller's; a program wants them unique.
+  Var Input(absl::string_view name, const TensorSpec& spec,
+            std::source_location location = std::source_location::current());
+
+  // A sparse f32[rows, cols] from outside, as three inputs: "<name>.ranges" i64[rows, 2],
+  // "<name>.columns" i32[<name>_nnz] and "<name>.values" f32[<name>_nnz].
+  ops::CsrVar CsrInput(absl::string_view name, Dim rows, int64_t cols,
+                       std::source_location location = std::source_location::current());
+
+  Var Constant(Tensor value, std::source_location location = std::source_location::current());
+
+  int num_nodes() const { return static_cast<int>(nodes_.size()); }
+  const Node& node(int id) const { return nodes_[id]; }
+  const Node& node(Var v) const { return nodes_[v.node]; }
+
+  // The handle to output `output` of node `id`. A pass reads a finished graph through such handles.
+  Var VarOf(int id, int output) const {
+    return Var{const_cast<Graph*>(this), id, static_cast<int32_t>(output)};
+  }
+
+  // "%12: relu(%11 f32[batch,16]) -> f32[batch,16]   # dense_1 (my_net.cc:41)"
+  std::string NodeToString(int id) const;
+  // A line a node.
+  std::string ToString() const;
+  // Where a node came from: "dense_1 (my_net.cc:41)".
+  std::string PlaceOf(int id) const;
+
+  // ops::Builder
+  std::vector<Var> Apply(const OpDef& op, absl::Span<const Var> inputs, Attrs attrs,
+                         std::source_location location) override;
+  const TensorSpec& SpecOf(Var v) const override { return nodes_[v.node].outputs[v.output]; }
+  Origin OriginOf(Var v) const override;
+  const absl::Status& status() const override { return status_; }
+  void Fail(absl::Status error) override;
+  void PushScope(absl::string_view name, const std::source_location* location) override;
+  void PopScope() override;
+  std::string ScopePath() const override;
+  int64_t NextOrdinal(absl::string_view key) override;
+
+  // For passes: appends a node with the location and scope of another graph's node.
+  absl::StatusOr<std::vector<Var>> Append(const OpDef& op, std::vector<Var> inputs, Attrs attrs,
+                                          std::source_location location, std::string scope);
+
+ private:
+  struct Scope {
+    std::string name;
+    bool has_location;
+    std::source_location location;
+  };
+
+  std::vector<Node> nodes_;
+  std::vector<Scope> scopes_;
+  absl::flat_hash_map<std::string, int64_t> ordinals_;
+  absl::Status status_;
+};
+
+// "layer/path (file.cc:41)" with the file's path as the compiler saw it; either part may be absent.
+std::string FormatPlace(absl::string_view scope, const std::source_location& location);
+
+}  // namespace adjoint::graph
+
+#endif  // ADJOINT_GRAPH_GRAPH_H_

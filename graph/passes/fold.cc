@@ -1,0 +1,86 @@
+#include "graph/passes/fold.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/status_macros.h"
+#include "ops/leaf.h"
+
+namespace adjoint::graph {
+namespace {
+
+// Results up to this size are folded whatever they are made of.
+constexpr int64_t kSmallBytes = 1024;
+
+bool CanFold(const Graph& graph, const Node& node) {
+  if (node.op->traits.leaf) return false;
+  int64_t input_bytes = 0, output_bytes = 0;
+  for (Var v : node.inputs) {
+    const bool constant = graph.node(v).op == &ops::ConstantOp();
+    if (!constant && !(node.op->traits.shape_only && v.shape().IsConcrete())) return false;
+    input_bytes += v.spec().ByteSize().value_or(0);
+  }
+  for (const TensorSpec& spec : node.outputs) {
+    auto bytes = spec.ByteSize();
+    if (!bytes.ok()) return false;
+    output_bytes += *bytes;
+  }
+  return output_bytes <= std::max(kSmallBytes, input_bytes);
+}
+
+// The values of a node whose inputs are `graph`'s constants; nothing when it cannot be computed.
+std::optional<std::vector<Tensor>> Evaluate(const Graph& graph, const Node& node) {
+  std::vector<TensorSpec> specs;
+  std::vector<const void*> inputs;
+  for (Var v : node.inputs) {
+    specs.push_back(v.spec());
+    const Node& origin = graph.node(v);
+    inputs.push_back(origin.op == &ops::ConstantOp() ? origin.attrs.At<Tensor>("value").raw()
+                                                     : nullptr);
+  }
+  std::vector<Tensor> results;
+  std::vector<void*> outputs;
+  for (const TensorSpec& spec : node.outputs) {
+    auto tensor = Tensor::Allocate(spec);
+    if (!tensor.ok()) return std::nullopt;
+    outputs.push_back(tensor->mutable_raw());
+    results.push_back(*std::move(tensor));
+  }
+  auto prepared = ops::PrepareKernel(*node.op, {specs, node.outputs, node.attrs});
+  if (!prepared.ok()) return std::nullopt;
+  const ops::Kernel& kernel = *prepared->kernel;
+  auto scratch = Buffer::Allocate(kernel.scratch_bytes());
+  if (!scratch.ok()) return std::nullopt;
+  const std::unique_ptr<ops::KernelState> state = kernel.MakeState();
+  const absl::Status status =
+      kernel.Run({inputs.data(), outputs.data(), (*scratch)->data(), state.get()});
+  if (!status.ok()) return std::nullopt;
+  return results;
+}
+
+}  // namespace
+
+absl::StatusOr<Program> FoldConstants(const Program& program) {
+  const Graph& from = *program.graph;
+  Rewriter rewriter(program);
+  for (int id = 0; id < from.num_nodes(); ++id) {
+    ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));
+    const Graph& to = rewriter.graph();
+    const Node& node = to.node(to.num_nodes() - 1);
+    if (!CanFold(to, node)) continue;
+    const std::optional<std::vector<Tensor>> values = Evaluate(to, node);
+    if (!values.has_value()) continue;
+    for (int i = 0; i < static_cast<int>(values->size()); ++i) {
+      ADJOINT_ASSIGN_OR_RETURN(
+          const std::vector<Var> constant,
+          rewriter.Add(ops::ConstantOp(), {}, Attrs{{"value", (*values)[i]}}, id));
+      rewriter.Set(from.VarOf(id, i), constant[0]);
+    }
+  }
+  return rewriter.Finish();
+}
+
+}  // namespace adjoint::graph

@@ -1,0 +1,46 @@
+#include "graph/passes/pass.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/status_macros.h"
+
+namespace adjoint::graph {
+namespace {
+
+absl::Status InPass(const Pass& pass, const Program& program, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat("compiling program ", program.name, ", pass '",
+                                                  pass.name, "': ", status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<Program> RunPasses(const Program& program, const PassOptions& options,
+                                  absl::Span<const Pass> passes) {
+  for (const std::string& name : options.disabled) {
+    if (std::none_of(passes.begin(), passes.end(), [&](const Pass& p) { return p.name == name; })) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "there is no pass '", name, "' to disable; there are ",
+          absl::StrJoin(passes, ", ",
+                        [](std::string* out, const Pass& p) { absl::StrAppend(out, p.name); })));
+    }
+  }
+  ADJOINT_RETURN_IF_ERROR(Verify(program));
+  if (options.observe) options.observe("", program);
+  Program current = program;
+  for (const Pass& pass : passes) {
+    const auto& disabled = options.disabled;
+    if (std::find(disabled.begin(), disabled.end(), pass.name) != disabled.end()) continue;
+    absl::StatusOr<Program> next = pass.run(current);
+    if (!next.ok()) return InPass(pass, program, next.status());
+    if (absl::Status verified = Verify(*next); !verified.ok()) {
+      return InPass(pass, program, verified);
+    }
+    current = *std::move(next);
+    if (options.observe) options.observe(pass.name, current);
+  }
+  return current;
+}
+
+}  // namespace adjoint::graph

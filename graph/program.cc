@@ -1,0 +1,208 @@
+#include "graph/program.h"
+
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "ops/leaf.h"
+
+namespace adjoint::graph {
+namespace {
+
+bool Belongs(const Graph& graph, Var v) {
+  return v.builder == &graph && v.node >= 0 && v.node < graph.num_nodes() && v.output >= 0 &&
+         v.output < static_cast<int>(graph.node(v).outputs.size());
+}
+
+absl::Status VerifyNode(const Graph& graph, int id) {
+  const Node& node = graph.node(id);
+  std::vector<TensorSpec> specs;
+  for (Var v : node.inputs) {
+    if (!Belongs(graph, v) || v.node >= id) {
+      return absl::InternalError(
+          absl::StrCat(node.op->name, " %", id, " reads a value that is not made before it"));
+    }
+    specs.push_back(graph.SpecOf(v));
+  }
+  auto outputs = ops::InferOp(*node.op, specs, node.attrs);
+  if (!outputs.ok()) {
+    return absl::InternalError(
+        absl::StrCat(graph.NodeToString(id), ": ", outputs.status().message()));
+  }
+  if (*outputs != node.outputs) {
+    return absl::InternalError(
+        absl::StrCat(graph.NodeToString(id), ": the shape rule now gives other specs"));
+  }
+  return absl::OkStatus();
+}
+
+Dim Substitute(Dim d, const SymbolValues& values) {
+  if (!d.is_symbol()) return d;
+  const auto it = values.find(d.name());
+  return it == values.end() ? d : Dim(it->second);
+}
+
+Attrs Substitute(const Attrs& attrs, const SymbolValues& values) {
+  Attrs result;
+  for (const Attrs::Entry& entry : attrs.entries()) {
+    const Shape* shape = std::get_if<Shape>(&entry.second);
+    if (shape == nullptr) {
+      result.Set(entry.first, entry.second);
+      continue;
+    }
+    Shape concrete;
+    for (Dim d : shape->dims()) concrete.push_back(Substitute(d, values));
+    result.Set(entry.first, concrete);
+  }
+  return result;
+}
+
+}  // namespace
+
+bool Port::Accepts(const Tensor& tensor) const {
+  const TensorSpec& spec = var.spec();
+  if (tensor.spec() == spec) return true;
+  if (!capacity || tensor.dtype() != spec.dtype || tensor.shape().rank() != spec.shape.rank()) {
+    return false;
+  }
+  for (int axis = 0; axis < spec.shape.rank(); ++axis) {
+    if (tensor.shape()[axis] > spec.shape[axis]) return false;
+  }
+  return true;
+}
+
+void Program::AddInput(absl::string_view input_name, const ops::CsrVar& v) {
+  inputs.push_back({absl::StrCat(input_name, ".ranges"), v.ranges});
+  inputs.push_back({absl::StrCat(input_name, ".columns"), v.columns, /*capacity=*/true});
+  inputs.push_back({absl::StrCat(input_name, ".values"), v.values, /*capacity=*/true});
+}
+
+std::string Program::ToString() const {
+  std::string text = absl::StrCat("program ", name, "\n");
+  for (const Port& p : inputs) absl::StrAppend(&text, "  in ", p.name, " = %", p.var.node, "\n");
+  for (int id = 0; id < graph->num_nodes(); ++id) {
+    absl::StrAppend(&text, "  ", graph->NodeToString(id), "\n");
+  }
+  const auto ref = [&](Var v) {
+    return graph->node(v).outputs.size() > 1 ? absl::StrCat("%", v.node, ".", v.output)
+                                             : absl::StrCat("%", v.node);
+  };
+  for (const Port& p : outputs) absl::StrAppend(&text, "  out ", p.name, " = ", ref(p.var), "\n");
+  for (const StateBinding& s : states) {
+    absl::StrAppend(&text, "  state ", s.variable, ": ", ref(s.read), " -> ", ref(s.write), "\n");
+  }
+  return text;
+}
+
+absl::Status Verify(const Program& program) {
+  const Graph& graph = *program.graph;
+  ADJOINT_RETURN_IF_ERROR(graph.status());
+  for (int id = 0; id < graph.num_nodes(); ++id) ADJOINT_RETURN_IF_ERROR(VerifyNode(graph, id));
+  absl::flat_hash_set<int> bound;
+  const auto bind = [&](absl::string_view what, Var v) -> absl::Status {
+    if (!Belongs(graph, v)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("program ", program.name, ": ", what, " is not a value of its graph"));
+    }
+    if (graph.node(v).op != &ops::InputOp()) {
+      return absl::InvalidArgumentError(absl::StrCat("program ", program.name, ": ", what,
+                                                     " must be an input node, not ",
+                                                     graph.NodeToString(v.node)));
+    }
+    if (!bound.insert(v.node).second) {
+      return absl::InvalidArgumentError(absl::StrCat("program ", program.name, ": ", what,
+                                                     " is bound twice, at ",
+                                                     graph.NodeToString(v.node)));
+    }
+    return absl::OkStatus();
+  };
+  for (const Port& p : program.inputs) {
+    ADJOINT_RETURN_IF_ERROR(bind(absl::StrCat("input '", p.name, "'"), p.var));
+  }
+  for (const StateBinding& s : program.states) {
+    const std::string what = absl::StrCat("variable '", s.variable, "'");
+    ADJOINT_RETURN_IF_ERROR(bind(what, s.read));
+    if (!Belongs(graph, s.write)) {
+      return absl::InvalidArgumentError(absl::StrCat("program ", program.name,
+                                                     ": what is written "
+                                                     "to ",
+                                                     what, " is not a value of its graph"));
+    }
+    if (s.write.spec() != s.read.spec()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("program ", program.name, ": ", what, " is ", s.read.spec().ToString(),
+                       ", but what is written to it is ", s.write.spec().ToString()));
+    }
+  }
+  for (const Port& p : program.outputs) {
+    if (!Belongs(graph, p.var)) {
+      return absl::InvalidArgumentError(absl::StrCat("program ", program.name, ": output '", p.name,
+                                                     "' is not a value of its graph"));
+    }
+  }
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    if (graph.node(id).op == &ops::InputOp() && !bound.contains(id)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("program ", program.name, ": ", graph.NodeToString(id),
+                       " is neither an input of the program nor bound to a variable"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& values) {
+  Rewriter rewriter(program);
+  for (int id = 0; id < program.graph->num_nodes(); ++id) {
+    ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id, Substitute(program.graph->node(id).attrs, values)));
+  }
+  return rewriter.Finish();
+}
+
+Rewriter::Rewriter(const Program& from) : from_(from), graph_(std::make_shared<Graph>()) {
+  map_.resize(from.graph->num_nodes());
+  for (int id = 0; id < from.graph->num_nodes(); ++id) {
+    map_[id].resize(from.graph->node(id).outputs.size());
+  }
+}
+
+std::vector<Var> Rewriter::Map(absl::Span<const Var> old) const {
+  std::vector<Var> result;
+  result.reserve(old.size());
+  for (Var v : old) result.push_back(Map(v));
+  return result;
+}
+
+bool Rewriter::IsMapped(Var old) const { return map_[old.node][old.output].valid(); }
+
+absl::Status Rewriter::Copy(int id) { return Copy(id, from_.graph->node(id).attrs); }
+
+absl::Status Rewriter::Copy(int id, Attrs attrs) {
+  const Node& node = from_.graph->node(id);
+  ADJOINT_ASSIGN_OR_RETURN(map_[id], Add(*node.op, Map(node.inputs), std::move(attrs), id));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Var>> Rewriter::Add(const OpDef& op, std::vector<Var> new_inputs,
+                                               Attrs attrs, int like) {
+  const Node& place = from_.graph->node(like);
+  return graph_->Append(op, std::move(new_inputs), std::move(attrs), place.location, place.scope);
+}
+
+Program Rewriter::Finish() {
+  Program to;
+  to.name = from_.name;
+  to.inputs = from_.inputs;
+  to.outputs = from_.outputs;
+  to.states = from_.states;
+  for (Port& p : to.inputs) p.var = Map(p.var);
+  for (Port& p : to.outputs) p.var = Map(p.var);
+  for (StateBinding& s : to.states) {
+    s.read = Map(s.read);
+    s.write = Map(s.write);
+  }
+  to.graph = std::move(graph_);
+  return to;
+}
+
+}  // namespace adjoint::graph

@@ -1,0 +1,107 @@
+#ifndef ADJOINT_GRAPH_PROGRAM_H_
+#define ADJOINT_GRAPH_PROGRAM_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "graph/graph.h"
+#include "ops/csr.h"
+#include "ops/var.h"
+
+namespace adjoint::graph {
+
+// A value that enters or leaves a program.
+struct Port {
+  std::string name;
+  Var var;
+  // For inputs: the extent is a capacity. A tensor fed may be shorter; kernels find out from its
+  // other operands how much of it counts (a CSR matrix's entries).
+  bool capacity = false;
+
+  // Whether `tensor` can feed this input as it is: equal specs, or no larger than the capacity.
+  // Requires a concrete spec.
+  bool Accepts(const Tensor& tensor) const;
+};
+
+// State: reading `read` gives the variable's value from before the step, and `write` is its value
+// afterwards (equal to `read` when the program only reads it).
+struct StateBinding {
+  std::string variable;
+  Var read;
+  Var write;
+};
+
+// What to compute: some values of a graph, and how they relate to the outside. The vars belong to
+// `graph`; inputs and reads are "input" nodes of it. Copying shares the graph, which is not changed
+// any more.
+struct Program {
+  std::string name;
+  std::shared_ptr<const Graph> graph;
+  std::vector<Port> inputs;
+  std::vector<Port> outputs;
+  std::vector<StateBinding> states;
+
+  void AddInput(absl::string_view input_name, Var v) {
+    inputs.push_back({std::string(input_name), v});
+  }
+  // The three inputs of a sparse matrix: ranges, columns, values.
+  void AddInput(absl::string_view input_name, const ops::CsrVar& v);
+  void AddOutput(absl::string_view output_name, Var v) {
+    outputs.push_back({std::string(output_name), v});
+  }
+
+  // Ports, then nodes, then outputs and states, a line each.
+  std::string ToString() const;
+};
+
+// Checks what every pass must keep: vars belong to the graph, inputs are "input" nodes, each bound
+// once; the specs of all nodes come out the same when inferred again; a written value has the spec
+// of its variable. The error names the node.
+absl::Status Verify(const Program& program);
+
+// The values that symbols take.
+using SymbolValues = absl::flat_hash_map<std::string, int64_t>;
+
+// The program for given sizes: symbols replaced in inputs and attributes, specs inferred again.
+// Symbols without a value stay.
+absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& values);
+
+// Builds a program from another, node by node: the one way passes rewrite. Nodes are copied in
+// order; a pass replaces some of them by mapping their outputs to vars of the new graph.
+class Rewriter {
+ public:
+  explicit Rewriter(const Program& from);
+
+  const Program& from() const { return from_; }
+  Graph& graph() { return *graph_; }
+
+  // The new var of an old one. Requires that it has been copied or mapped.
+  Var Map(Var old) const { return map_[old.node][old.output]; }
+  std::vector<Var> Map(absl::Span<const Var> old) const;
+  bool IsMapped(Var old) const;
+  void Set(Var old, Var replacement) { map_[old.node][old.output] = replacement; }
+
+  // Appends old node `id` with its inputs mapped.
+  absl::Status Copy(int id);
+  absl::Status Copy(int id, Attrs attrs);
+  // Appends a node in the place and scope of old node `like`.
+  absl::StatusOr<std::vector<Var>> Add(const OpDef& op, std::vector<Var> new_inputs, Attrs attrs,
+                                       int like);
+
+  // The program with all ports mapped. The rewriter is spent.
+  Program Finish();
+
+ private:
+  const Program& from_;
+  std::shared_ptr<Graph> graph_;
+  std::vector<std::vector<Var>> map_;
+};
+
+}  // namespace adjoint::graph
+
+#endif  // ADJOINT_GRAPH_PROGRAM_H_

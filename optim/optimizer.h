@@ -1,0 +1,71 @@
+#ifndef ADJOINT_OPTIM_OPTIMIZER_H_
+#define ADJOINT_OPTIM_OPTIMIZER_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/tensor_spec.h"
+#include "ops/var.h"
+
+namespace adjoint::optim {
+
+using ops::Var;
+
+// A tensor that an optimizer keeps from step to step, for one parameter.
+struct SlotSpec {
+  std::string name;  // "rms", "momentum"
+  int param;         // index of the parameter
+  TensorSpec spec;
+  double initial = 0;  // in every element
+};
+
+// What varies from step to step without compiling again.
+struct Hyper {
+  Var learning_rate;  // f32 scalar
+  Var step;           // i64 scalar: steps taken before this one
+};
+
+struct UpdateResult {
+  std::vector<Var> params;  // new values, as many as params and of their specs
+  std::vector<Var> slots;   // new values, in the order of Init
+};
+
+// An optimizer's configuration as data: what is saved with a model and printed.
+struct OptimizerConfig {
+  std::string name;                      // "rmsprop"
+  std::map<std::string, double> values;  // "learning_rate", "rho", ...; flags are 0 or 1
+};
+
+// An update rule, written in ops. It reaches only Var::spec() and Builder::Apply. Immutable:
+// everything that changes lives in slots. All parameters are updated by one call, because global
+// norms, averaged weights and accumulation need them together.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  virtual OptimizerConfig Config() const = 0;
+  // The rate at the beginning; afterwards it is the value of Hyper::learning_rate.
+  virtual double initial_learning_rate() const = 0;
+
+  virtual std::vector<SlotSpec> Init(absl::Span<const TensorSpec> params) const = 0;
+
+  // grads, params: one each a parameter, of equal specs. slots: as Init lists them.
+  virtual UpdateResult Update(absl::Span<const Var> grads, absl::Span<const Var> params,
+                              absl::Span<const Var> slots, const Hyper& hyper) const = 0;
+};
+
+// "sgd", "rmsprop", "adam", "adamw" or "adagrad", with Keras' defaults.
+absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(absl::string_view name);
+
+// The optimizer that a configuration describes. Errors name an unknown optimizer or value, or a
+// value out of its range.
+absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const OptimizerConfig& config);
+
+}  // namespace adjoint::optim
+
+#endif  // ADJOINT_OPTIM_OPTIMIZER_H_
