@@ -1,0 +1,205 @@
+#include "ops/strided_copy.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/parallel.h"
+
+namespace adjoint::ops {
+namespace {
+
+constexpr int64_t kTile = 16;        // 16 elements of f32 are a cache line
+constexpr int64_t kGrain = 1 << 16;  // elements a part, about
+constexpr int64_t kShortRun = 16;    // bytes; below, a loop beats memcpy
+
+// Calls fn with an unsigned integer of the element's size.
+template <typename Fn>
+void VisitSize(size_t element_size, Fn&& fn) {
+  switch (element_size) {
+    case 1:
+      return fn(uint8_t{});
+    case 4:
+      return fn(uint32_t{});
+    default:
+      return fn(uint64_t{});
+  }
+}
+
+// Positions of the first `rank` axes' index number `flat`.
+struct Place {
+  int64_t source;
+  int64_t target;
+};
+Place PlaceOf(const StridedCopy& c, int rank, int64_t flat) {
+  Place place{c.source_offset, c.target_offset};
+  for (int axis = rank - 1; axis >= 0; --axis) {
+    const int64_t i = flat % c.extents[axis];
+    flat /= c.extents[axis];
+    place.source += i * c.source_strides[axis];
+    place.target += i * c.target_strides[axis];
+  }
+  return place;
+}
+
+template <typename T>
+void CopyRow(const T* source, int64_t source_stride, T* target, int64_t target_stride, int64_t n) {
+  if (target_stride == 1 && source_stride == 1) {
+    if (n * static_cast<int64_t>(sizeof(T)) > kShortRun) {
+      std::memcpy(target, source, n * sizeof(T));
+    } else {
+      for (int64_t i = 0; i < n; ++i) target[i] = source[i];
+    }
+  } else if (target_stride == 1 && source_stride == 0) {
+    std::fill_n(target, n, *source);
+  } else if (target_stride == 1) {
+    for (int64_t i = 0; i < n; ++i) target[i] = source[i * source_stride];
+  } else if (source_stride == 1) {
+    for (int64_t i = 0; i < n; ++i) target[i * target_stride] = source[i];
+  } else {
+    for (int64_t i = 0; i < n; ++i) target[i * target_stride] = source[i * source_stride];
+  }
+}
+
+// target[j * target_stride + i] = source[i * source_stride + j] for i < rows, j < columns. Reads
+// and writes whole cache lines once each, whatever the strides.
+template <typename T>
+void TransposeTile(const T* source, int64_t source_stride, T* target, int64_t target_stride,
+                   int64_t rows, int64_t columns) {
+  T tile[kTile][kTile];
+  if (rows == kTile && columns == kTile) {
+    for (int64_t i = 0; i < kTile; ++i) {
+      const T* from = source + i * source_stride;
+      for (int64_t j = 0; j < kTile; ++j) tile[j][i] = from[j];
+    }
+    for (int64_t j = 0; j < kTile; ++j) {
+      std::memcpy(target + j * target_stride, tile[j], kTile * sizeof(T));
+    }
+    return;
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j)
+      target[j * target_stride + i] = source[i * source_stride + j];
+  }
+}
+
+// The axis along which the source is contiguous, when it is not the last one and the target is
+// contiguous along the last: then both sides are best walked in tiles. -1 otherwise.
+int TransposedAxis(const StridedCopy& c) {
+  const int last = static_cast<int>(c.extents.size()) - 1;
+  if (c.target_strides[last] != 1 || c.source_strides[last] == 1 || c.source_strides[last] == 0) {
+    return -1;
+  }
+  if (c.extents[last] < 4) return -1;
+  for (int axis = 0; axis < last; ++axis) {
+    if (c.source_strides[axis] == 1 && c.extents[axis] >= 4) return axis;
+  }
+  return -1;
+}
+
+template <typename T>
+void CopyTransposed(const StridedCopy& c, int axis, const T* source, T* target) {
+  const size_t last = c.extents.size() - 1;
+  StridedCopy outer = c;
+  for (auto* v : {&outer.extents, &outer.source_strides, &outer.target_strides}) {
+    v->erase(v->begin() + static_cast<int64_t>(last));
+    v->erase(v->begin() + axis);
+  }
+  int64_t outer_count = 1;
+  for (int64_t e : outer.extents) outer_count *= e;
+  const int64_t rows = c.extents[last], columns = c.extents[axis];
+  const int64_t source_stride = c.source_strides[last], target_stride = c.target_strides[axis];
+  const int64_t stripes = (columns + kTile - 1) / kTile;
+  const int64_t grain = std::max<int64_t>(1, kGrain / (rows * kTile));
+  ParallelForRange(outer_count * stripes, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      const Place place = PlaceOf(outer, static_cast<int>(outer.extents.size()), part / stripes);
+      const int64_t j = part % stripes * kTile;
+      const int64_t width = std::min(kTile, columns - j);
+      for (int64_t i = 0; i < rows; i += kTile) {
+        TransposeTile(source + place.source + i * source_stride + j, source_stride,
+                      target + place.target + j * target_stride + i, target_stride,
+                      std::min(kTile, rows - i), width);
+      }
+    }
+  });
+}
+
+template <typename T>
+void CopyRows(const StridedCopy& c, const T* source, T* target) {
+  const int outer_rank = static_cast<int>(c.extents.size()) - 1;
+  int64_t rows = 1;
+  for (int axis = 0; axis < outer_rank; ++axis) rows *= c.extents[axis];
+  int64_t n = c.extents[outer_rank];
+  const int64_t source_stride = c.source_strides[outer_rank];
+  const int64_t target_stride = c.target_strides[outer_rank];
+  // Few long rows are cut into pieces, many short ones gathered into parts.
+  const int64_t pieces = rows >= 8 ? 1 : std::max<int64_t>(1, n / kGrain);
+  const int64_t piece = (n + pieces - 1) / pieces;
+  const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(piece, 1));
+  ParallelForRange(rows * pieces, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      const Place place = PlaceOf(c, outer_rank, part / pieces);
+      const int64_t first = part % pieces * piece;
+      CopyRow(source + place.source + first * source_stride, source_stride,
+              target + place.target + first * target_stride, target_stride,
+              std::min(piece, n - first));
+    }
+  });
+}
+
+}  // namespace
+
+StridedCopy Simplified(const StridedCopy& copy) {
+  StridedCopy out;
+  out.source_offset = copy.source_offset;
+  out.target_offset = copy.target_offset;
+  for (size_t k = 0; k < copy.extents.size(); ++k) {
+    const int64_t extent = copy.extents[k];
+    const int64_t source = copy.source_strides[k], target = copy.target_strides[k];
+    if (extent == 0) return StridedCopy{{0}, {1}, {1}, 0, 0};
+    if (extent == 1) continue;
+    if (!out.extents.empty() && out.source_strides.back() == source * extent &&
+        out.target_strides.back() == target * extent) {
+      out.extents.back() *= extent;
+      out.source_strides.back() = source;
+      out.target_strides.back() = target;
+      continue;
+    }
+    out.extents.push_back(extent);
+    out.source_strides.push_back(source);
+    out.target_strides.push_back(target);
+  }
+  if (out.extents.empty()) {
+    out.extents = {1};
+    out.source_strides = {1};
+    out.target_strides = {1};
+  }
+  return out;
+}
+
+void CopyReference(const StridedCopy& copy, size_t element_size, const void* source, void* target) {
+  int64_t n = 1;
+  for (int64_t e : copy.extents) n *= e;
+  VisitSize(element_size, [&](auto tag) {
+    using T = decltype(tag);
+    for (int64_t i = 0; i < n; ++i) {
+      const Place place = PlaceOf(copy, static_cast<int>(copy.extents.size()), i);
+      static_cast<T*>(target)[place.target] = static_cast<const T*>(source)[place.source];
+    }
+  });
+}
+
+void CopyFast(const StridedCopy& copy, size_t element_size, const void* source, void* target) {
+  if (copy.extents[0] == 0) return;
+  VisitSize(element_size, [&](auto tag) {
+    using T = decltype(tag);
+    const int axis = TransposedAxis(copy);
+    if (axis >= 0) {
+      CopyTransposed(copy, axis, static_cast<const T*>(source), static_cast<T*>(target));
+    } else {
+      CopyRows(copy, static_cast<const T*>(source), static_cast<T*>(target));
+    }
+  });
+}
+
+}  // namespace adjoint::ops
