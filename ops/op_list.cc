@@ -1,5 +1,10 @@
 #include "ops/op_list.h"
 
+#include "ops/activations.h"
+#include "ops/arithmetic.h"
+#include "ops/cast.h"
+#include "ops/comparison.h"
+#include "ops/fused_elementwise.h"
 #include "ops/leaf.h"
 
 namespace adjoint::ops {
@@ -10,6 +15,43 @@ absl::Span<const OpDef* const> AllOps() {
       // leaf
       &InputOp(),
       &ConstantOp(),
+      // elementwise: arithmetic
+      &AddOp(),
+      &SubOp(),
+      &MulOp(),
+      &DivOp(),
+      &NegOp(),
+      &AbsOp(),
+      &SquareOp(),
+      &SignOp(),
+      &MaximumOp(),
+      &MinimumOp(),
+      &PowOp(),
+      &SqrtOp(),
+      &ExpOp(),
+      &LogOp(),
+      // elementwise: comparison
+      &EqualOp(),
+      &NotEqualOp(),
+      &LessOp(),
+      &LessEqualOp(),
+      &GreaterOp(),
+      &GreaterEqualOp(),
+      &LogicalAndOp(),
+      &LogicalOrOp(),
+      &LogicalNotOp(),
+      &WhereOp(),
+      // elementwise: activations
+      &ReluOp(),
+      &TanhOp(),
+      &SigmoidOp(),
+      &SoftplusOp(),
+      &ErfOp(),
+      &GeluOp(),
+      // elementwise: others
+      &CastOp(),
+      &StopGradientOp(),
+      &FusedElementwiseOp(),
   };
   return kOps;
 }

@@ -1,0 +1,24 @@
+#ifndef ADJOINT_OPS_CAST_H_
+#define ADJOINT_OPS_CAST_H_
+
+#include "ops/op_def.h"
+#include "ops/var.h"
+
+namespace adjoint::ops {
+
+// x with elements of type `dtype`; x itself when it has that type already.
+// Floating to integer truncates toward zero and saturates at the ends of the range; NaN gives 0.
+// Integer to a narrower integer keeps the low bits. Anything to bool: whether it differs from 0
+// (NaN does). The gradient is the cotangent cast back between floating types, zero by definition
+// otherwise.
+Var Cast(Operand x, DType dtype);
+
+// x, through which no gradient flows: zero by definition.
+Var StopGradient(Operand x);
+
+const OpDef& CastOp();  // attribute `dtype`
+const OpDef& StopGradientOp();
+
+}  // namespace adjoint::ops
+
+#endif  // ADJOINT_OPS_CAST_H_
