@@ -1,6 +1,7 @@
 #ifndef ADJOINT_OPS_LOSSES_H_
 #define ADJOINT_OPS_LOSSES_H_
 
+#include "ops/softmax.h"  // IWYU pragma: export
 #include "ops/var.h"
 
 namespace adjoint::ops {
@@ -15,9 +16,8 @@ Var SquaredError(Operand prediction, Operand target);
 // |prediction - target|, elementwise; the gradient where they are equal is 0.
 Var AbsoluteError(Operand prediction, Operand target);
 
-// -(z log p + (1 - z) log(1 - p)), elementwise, p clipped to [1e-7, 1 - 1e-7] as Keras does
-// (binary_crossentropy with its backend's epsilon): outside, the gradient of p is 0. In f32 the
-// upper bound is the nearest float, 1 - 2^-23.
+// -(z log p + (1 - z) log(1 - p)), elementwise, with p clipped to [1e-7, 1 - 1e-7] as Keras clips
+// it: outside, the gradient of p is 0. In f32 the upper bound is the nearest float, 1 - 2^-23.
 Var BinaryCrossEntropy(Operand probability, Operand target);
 
 // The same from logits x, p = sigmoid(x), without cancellation or clipping: softplus(x) - x z.
@@ -27,9 +27,7 @@ Var BinaryCrossEntropyFromLogits(Operand logits, Operand target);
 // logits' shape; the result lacks the last axis: [batch,classes] gives [batch].
 Var SoftmaxCrossEntropyFromLogits(Operand logits, Operand target);
 
-// -log softmax(logits)[label]: labels are i32 or i64 class numbers of the logits' shape without its
-// last axis. A label outside 0 .. classes-1 is an error when the program runs.
-Var SparseSoftmaxCrossEntropyFromLogits(Operand logits, Operand labels);
+// The same for integer labels is SparseSoftmaxCrossEntropy of ops/softmax.h.
 
 }  // namespace adjoint::ops
 

@@ -5,7 +5,12 @@
 #include "ops/cast.h"
 #include "ops/comparison.h"
 #include "ops/fused_elementwise.h"
+#include "ops/indexing.h"
 #include "ops/leaf.h"
+#include "ops/random.h"
+#include "ops/reduce.h"
+#include "ops/shape_ops.h"
+#include "ops/softmax.h"
 
 namespace adjoint::ops {
 
@@ -52,6 +57,27 @@ absl::Span<const OpDef* const> AllOps() {
       &CastOp(),
       &StopGradientOp(),
       &FusedElementwiseOp(),
+      // shapes
+      &ReshapeOp(),
+      &TransposeOp(),
+      &BroadcastToOp(),
+      &SizeOfOp(),
+      &SliceOp(),
+      &SliceScatterOp(),
+      &ConcatOp(),
+      // reductions
+      &SumOp(),
+      &MeanOp(),
+      &ReduceMaxOp(),
+      &SoftmaxOp(),
+      &LogSoftmaxOp(),
+      &SparseSoftmaxCrossEntropyOp(),
+      // indexing
+      &GatherOp(),
+      &ScatterAddOp(),
+      &OneHotOp(),
+      // random
+      &DropoutOp(),
   };
   return kOps;
 }

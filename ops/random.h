@@ -11,8 +11,9 @@
 namespace adjoint::ops {
 
 struct DropoutOptions {
-  // Tells draws of one program apart. When not given: RandomStreamFor(the builder's scope path, its
-  // next ordinal for that path), which stays as it is when other parts of the network change.
+  // Tells the draws of one program apart. When not given it is RandomStreamFor(path, ordinal) of
+  // the builder's scope path and the number of earlier calls of Dropout in that scope, which stay
+  // as they are when other parts of a network change.
   std::optional<int64_t> stream;
   // An i64 scalar: the index of x's first element in the array that x is a piece of, so that a
   // batch computed in pieces draws as the whole. 0 when not given.

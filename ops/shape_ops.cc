@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
+#include "ops/fail.h"
 #include "ops/reduce.h"
 #include "ops/strided_copy.h"
 
@@ -310,6 +311,7 @@ const OpDef& BroadcastToOp() {
 const OpDef& SizeOfOp() {
   static const OpDef* const op = new OpDef{
       .name = "size_of",
+      .traits = {.shape_only = true},
       .attrs = {{"axes", AttrKind::kInts}, {"dtype", AttrKind::kDType}},
       .infer = [](const InferContext& c) -> absl::StatusOr<std::vector<TensorSpec>> {
         ADJOINT_RETURN_IF_ERROR(
@@ -345,10 +347,7 @@ Var ExpandDims(Operand x, int64_t axis) {
   const Shape& from = x.var.shape();
   absl::StatusOr<int> at = NormalizeAxis(axis, from.rank() + 1);
   if (!at.ok()) {
-    x.var.builder->Fail(absl::InvalidArgumentError(absl::StrCat(
-        x.location.file_name(), ":", x.location.line(), ": expand_dims(", x.var.spec().ToString(),
-        "): ", at.status().message(), ", that of the result")));
-    return Var{x.var.builder, -1, 0};
+    return FailAt(x, "expand_dims", absl::StrCat(at.status().message(), ", which is the result"));
   }
   Shape to;
   for (int i = 0; i <= from.rank(); ++i) {
@@ -370,12 +369,7 @@ Var Squeeze(Operand x, absl::Span<const int64_t> axes) {
           absl::StrCat("axis ", (*gone)[i], " has extent ", d.ToString(), ", not 1"));
     }
   }
-  if (!error.ok()) {
-    x.var.builder->Fail(absl::InvalidArgumentError(
-        absl::StrCat(x.location.file_name(), ":", x.location.line(), ": squeeze(",
-                     x.var.spec().ToString(), "): ", error.message())));
-    return Var{x.var.builder, -1, 0};
-  }
+  if (!error.ok()) return FailAt(x, "squeeze", error.message());
   Shape to;
   for (int i = 0; i < from.rank(); ++i) {
     if (!std::binary_search(gone->begin(), gone->end(), i)) to.push_back(from.dim(i));
@@ -419,9 +413,7 @@ Var SumTo(Var v, const Shape& target) {
   if (!v.valid() || v.shape() == target) return v;
   const Shape& from = v.shape();
   if (absl::Status s = CheckBroadcast(target, from); !s.ok()) {
-    v.builder->Fail(absl::InvalidArgumentError(
-        absl::StrCat("sum_to(", v.spec().ToString(), ", ", target.ToString(), "): ", s.message())));
-    return Var{v.builder, -1, 0};
+    return FailAt(v, "sum_to", s.message());
   }
   const int lead = from.rank() - target.rank();
   std::vector<int64_t> axes;

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "ops/fail.h"
 #include "ops/strided_copy.h"
 
 namespace adjoint::ops {
@@ -242,13 +243,6 @@ Attrs SliceAttrs(absl::Span<const int64_t> begin, absl::Span<const int64_t> end,
   return Attrs{{"begin", std::vector<int64_t>(begin.begin(), begin.end())},
                {"end", std::vector<int64_t>(end.begin(), end.end())},
                {"step", std::move(steps)}};
-}
-
-Var FailAt(const Operand& x, absl::string_view op, absl::string_view rule) {
-  x.var.builder->Fail(
-      absl::InvalidArgumentError(absl::StrCat(x.location.file_name(), ":", x.location.line(), ": ",
-                                              op, "(", x.var.spec().ToString(), "): ", rule)));
-  return Var{x.var.builder, -1, 0};
 }
 
 }  // namespace
