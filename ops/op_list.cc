@@ -4,9 +4,11 @@
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
+#include "ops/csr.h"
 #include "ops/fused_elementwise.h"
 #include "ops/indexing.h"
 #include "ops/leaf.h"
+#include "ops/matmul.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
@@ -57,6 +59,12 @@ absl::Span<const OpDef* const> AllOps() {
       &CastOp(),
       &StopGradientOp(),
       &FusedElementwiseOp(),
+      // matrix products
+      &MatMulOp(),
+      &FusedMatMulOp(),
+      &CsrMatMulOp(),
+      &CsrTransposedMatMulOp(),
+      &CsrSampledMatMulOp(),
       // shapes
       &ReshapeOp(),
       &TransposeOp(),
