@@ -1,0 +1,20 @@
+#include "graph/passes/cse.h"
+#include "graph/passes/dce.h"
+#include "graph/passes/fold.h"
+#include "graph/passes/fuse_elementwise.h"
+#include "graph/passes/fuse_matmul.h"
+#include "graph/passes/pass.h"
+#include "graph/passes/simplify.h"
+
+namespace adjoint::graph {
+
+absl::Span<const Pass> AllPasses() {
+  static const std::vector<Pass>* const passes = new std::vector<Pass>{
+      {"dce", EliminateDeadCode},  {"simplify", Simplify},
+      {"fold", FoldConstants},     {"cse", EliminateCommonSubexpressions},
+      {"fuse_matmul", FuseMatMul}, {"fuse_elementwise", FuseElementwise},
+  };
+  return *passes;
+}
+
+}  // namespace adjoint::graph

@@ -1,0 +1,123 @@
+#include "graph/graph.h"
+
+#include "gmock/gmock.h"
+#include "graph/gradients.h"
+#include "gtest/gtest.h"
+#include "ops/activations.h"
+#include "ops/arithmetic.h"
+#include "ops/matmul.h"
+#include "ops/reduce.h"
+
+namespace adjoint::graph {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+TensorSpec F32(Shape shape) { return {DType::kF32, std::move(shape)}; }
+
+TEST(GraphTest, RecordsNodesInOrderWithTheirSpecs) {
+  Graph g;
+  const Var x = g.Input("x", F32({Dim::Symbol("batch"), 3}));
+  const Var w = g.Input("w", F32({3, 2}));
+  const Var y = ops::Relu(ops::MatMul(x, w));
+  ASSERT_TRUE(g.status().ok()) << g.status();
+  EXPECT_EQ(y.spec().ToString(), "f32[batch,2]");
+  EXPECT_EQ(g.num_nodes(), 4);
+  EXPECT_THAT(g.NodeToString(2),
+              MatchesRegex("%2: matmul\\(%0:x f32\\[batch,3\\], %1:w f32\\[3,2\\]\\).* -> "
+                           "f32\\[batch,2\\]   # .*graph_test.cc:[0-9]+"));
+}
+
+TEST(GraphTest, AnErrorNamesTheOpTheOperandsTheRuleTheLayerAndTheLine) {
+  Graph g;
+  const Var x = g.Input("x", F32({Dim::Symbol("batch"), 16}));
+  const Var kernel = g.Input("kernel", F32({32, 1}));
+  const ops::ScopedName scope(g, "dense_2");
+  const int line = __LINE__ + 1;
+  const Var y = ops::MatMul(x, kernel);
+  EXPECT_FALSE(y.valid());
+  const std::string message(g.status().message());
+  EXPECT_THAT(message, HasSubstr("dense_2 (tests/graph/graph_test.cc:" + std::to_string(line) +
+                                 "): matmul(%0:x f32[batch,16], %1:kernel f32[32,1])"));
+  EXPECT_THAT(message, HasSubstr("\n  inner dimensions differ: lhs has 16, rhs has 32"));
+}
+
+TEST(GraphTest, OperatorsQuoteTheLineOfTheExpression) {
+  Graph g;
+  const Var a = g.Input("a", F32({2}));
+  const Var b = g.Input("b", F32({3}));
+  const int line = __LINE__ + 1;
+  const Var c = a * 2.0 + b;
+  EXPECT_FALSE(c.valid());
+  EXPECT_THAT(std::string(g.status().message()),
+              HasSubstr("graph_test.cc:" + std::to_string(line) + ": add("));
+  EXPECT_THAT(std::string(g.status().message()), HasSubstr("2 and 3"));
+}
+
+TEST(GraphTest, TheFirstErrorStaysAndLaterOpsDoNothing) {
+  Graph g;
+  const Var a = g.Input("a", F32({2}));
+  const Var b = g.Input("b", F32({3}));
+  const Var bad = a + b;
+  const absl::Status first = g.status();
+  const int nodes = g.num_nodes();
+  const Var worse = ops::Relu(ops::MatMul(bad, a));
+  EXPECT_FALSE(worse.valid());
+  EXPECT_EQ(g.status(), first);
+  EXPECT_EQ(g.num_nodes(), nodes);
+  EXPECT_EQ(worse.spec().ToString(), "f32[]");
+}
+
+TEST(GraphTest, RefusesOperandsOfTwoGraphsAndEmptyVars) {
+  Graph g, other;
+  const Var a = g.Input("a", F32({2}));
+  const Var b = other.Input("b", F32({2}));
+  ops::Add(a, b);
+  EXPECT_THAT(std::string(g.status().message()), HasSubstr("two builders"));
+  Graph third;
+  ops::Add(third.Input("a", F32({2})), Var{});
+  EXPECT_THAT(std::string(third.status().message()), HasSubstr("default-constructed Var"));
+}
+
+TEST(GraphTest, TheOutermostLocationIsQuoted) {
+  Graph g;
+  const Var a = g.Input("a", F32({2}));
+  const std::source_location mine = std::source_location::current();
+  {
+    const ops::ScopedName layer(g, "layer", &mine);
+    const ops::ScopedName inner(g, "inner");
+    EXPECT_EQ(g.ScopePath(), "layer/inner");
+    ops::Relu(a);
+  }
+  EXPECT_EQ(g.PlaceOf(1),
+            "layer/inner (tests/graph/graph_test.cc:" + std::to_string(mine.line()) + ")");
+  EXPECT_EQ(g.ScopePath(), "");
+}
+
+TEST(GradientsTest, RefusesWhatHasNoGradient) {
+  Graph g;
+  const Var i = g.Input("i", {DType::kI32, Shape{2}});
+  const Var x = g.Input("x", F32({2}));
+  Gradients(i, {x});
+  EXPECT_THAT(std::string(g.status().message()), HasSubstr("only floating values have gradients"));
+  Graph h;
+  const Var y = h.Input("y", F32({2}));
+  const Var seed = h.Input("seed", F32({3}));
+  Gradients({y}, {y}, {seed});
+  EXPECT_THAT(std::string(h.status().message()), HasSubstr("seed 0 is f32[3], but y 0 is f32[2]"));
+}
+
+TEST(GradientsTest, KeepsSymbolicShapes) {
+  Graph g;
+  const Var x = g.Input("x", F32({Dim::Symbol("batch"), 3}));
+  const Var b = g.Input("b", F32({3}));
+  const Var loss = ops::Mean(ops::Square(x + b));
+  const std::vector<Var> grads = Gradients(loss, {x, b});
+  ASSERT_TRUE(g.status().ok()) << g.status();
+  EXPECT_EQ(grads[0].spec().ToString(), "f32[batch,3]");
+  EXPECT_EQ(grads[1].spec().ToString(), "f32[3]");
+}
+
+}  // namespace
+}  // namespace adjoint::graph
