@@ -15,11 +15,11 @@ namespace {
 // Multiply-adds below which a second part costs more than it gains: some 20 microseconds.
 constexpr int64_t kMinPartWork = 128 * 1024;
 constexpr int64_t kMaxForwardParts = 64;
-// Parts of the transposed product. Each searches every row for its columns, so few; more than the
-// usual number of threads, so that a thread which is held up leaves its share to the others.
-constexpr int kTransposedParts = 4;
-// Rows that the balance of those parts is judged from, and the resolution.
-constexpr int64_t kSampleRows = 32;
+// Of the transposed product, where a part costs more: it searches every row for its columns.
+constexpr int64_t kTransposedPartWork = 512 * 1024;
+constexpr int64_t kMaxTransposedParts = 16;
+// Rows that the balance of those parts is judged from, and the finest resolution.
+constexpr int64_t kSampleRows = 16;
 constexpr int kBuckets = 256;
 
 // A loop over the lanes of a block. Kept rolled until the vectoriser sees it: gcc 12 otherwise
@@ -75,6 +75,17 @@ ADJOINT_INLINE void SumRows(const int32_t* __restrict columns, const float* __re
   ADJOINT_LANES(lane, kLanes) out[lane] = even[lane] + odd[lane];
 }
 
+// Rows of a batch lie anywhere in a large matrix: asks for the entries of the next one early.
+ADJOINT_INLINE void PrefetchRow(const Operands& p, int64_t row) {
+  if (row >= p.x.rows || !RangeIsValid(p.x, row)) return;
+  const int64_t begin = p.x.ranges[2 * row];
+  const int64_t end = p.x.ranges[2 * row + 1];
+  for (int64_t i = begin; i < end; i += 16) {
+    __builtin_prefetch(p.x.columns + i);
+    __builtin_prefetch(p.values + i);
+  }
+}
+
 // Rows begin..end-1 of the product. Returns the row that is not valid, or -1.
 struct ForwardRows {
   static ADJOINT_INLINE int64_t Run(const Operands& p, int64_t begin, int64_t end) {
@@ -86,6 +97,7 @@ struct ForwardRows {
       const int32_t* const columns = p.x.columns + first;
       const float* const values = p.values + first;
       if (!ColumnsAreValid(columns, count, 0, p.x.cols)) return row;
+      PrefetchRow(p, row + 1);
       float* const out = p.out + row * n;
       int64_t j = 0;
       for (; j + 32 <= n; j += 32) SumRows<32>(columns, values, count, p.dense + j, n, out + j);
@@ -142,6 +154,7 @@ struct TransposedRows {
       columns += from;
       const int64_t count = to - from;
       if (!ColumnsAreValid(columns, count, low, high)) return row;
+      PrefetchRow(p, row + 1);
       const float* const values = p.values + first + from;
       const float* const dense = p.dense + row * n;
       int64_t j = 0;
@@ -179,31 +192,37 @@ int64_t CountEntries(const CsrPattern& x) {
 
 // Bounds of `parts` runs of columns with about as much work each, judged from some rows: an entry
 // is a unit of work, clearing a row of the result some fraction of one.
-std::vector<int64_t> BalanceColumns(const CsrPattern& x, int64_t entries, int parts) {
+std::vector<int64_t> BalanceColumns(const CsrPattern& x, int64_t entries, int64_t parts) {
   float work[kBuckets] = {};
+  int shift = 0;
+  while (((x.cols - 1) >> shift) >= kBuckets) ++shift;
+  const int64_t width = int64_t{1} << shift;
   const int64_t step = std::max<int64_t>(1, x.rows / kSampleRows);
   int64_t sampled = 0;
   for (int64_t row = step / 2; row < x.rows; row += step) {
     if (!RangeIsValid(x, row)) continue;
     for (int64_t i = x.ranges[2 * row]; i < x.ranges[2 * row + 1]; ++i) {
-      const int64_t column = std::clamp<int64_t>(x.columns[i], 0, x.cols - 1);
-      work[column * kBuckets / x.cols] += 1;
-      ++sampled;
+      // Columns may be wrong here; any bucket will do for those.
+      work[(x.columns[i] >> shift) & (kBuckets - 1)] += 1;
     }
+    sampled += x.ranges[2 * row + 1] - x.ranges[2 * row];
   }
   const float scale = sampled == 0 ? 0.0f : static_cast<float>(entries) / sampled;
-  const float clearing = 0.25f * x.cols / kBuckets;
+  const float clearing = 0.25f * width;
   float total = 0;
-  for (float& w : work) total += (w = w * scale + clearing);
+  for (float& w : work) {
+    w = w * scale + clearing;
+    total += w;
+  }
   std::vector<int64_t> bounds = {0};
   float done = 0;
   int bucket = 0;
-  for (int part = 1; part < parts; ++part) {
+  for (int64_t part = 1; part < parts; ++part) {
     const float wanted = total * part / parts;
     while (bucket < kBuckets - 1 && done + work[bucket] < wanted) done += work[bucket++];
     const float inside = (wanted - done) / work[bucket];
-    const int64_t at = static_cast<int64_t>((bucket + inside) * x.cols / kBuckets);
-    bounds.push_back(std::clamp(at, bounds.back(), x.cols));
+    bounds.push_back(
+        std::clamp(static_cast<int64_t>((bucket + inside) * width), bounds.back(), x.cols));
   }
   bounds.push_back(x.cols);
   return bounds;
@@ -265,9 +284,12 @@ std::unique_ptr<Kernel> MakeCsrTransposedMatMul(int64_t rows, int64_t cols, int6
   return MakeKernel([shape, run = Simd<TransposedRows>::Select()](const KernelArgs& args) {
     const Operands p = OperandsOf(shape, args);
     const int64_t entries = CountEntries(p.x);
-    const bool small = (entries + shape.cols / 4) * p.n < 2 * kMinPartWork;
-    const std::vector<int64_t> bounds = small ? std::vector<int64_t>{0, shape.cols}
-                                              : BalanceColumns(p.x, entries, kTransposedParts);
+    const int64_t work = (entries + shape.cols / 4) * p.n;
+    // At least two where there is work for two.
+    const int64_t parts = std::clamp<int64_t>(work / kTransposedPartWork,
+                                              work < 2 * kMinPartWork ? 1 : 2, kMaxTransposedParts);
+    const std::vector<int64_t> bounds =
+        parts == 1 ? std::vector<int64_t>{0, shape.cols} : BalanceColumns(p.x, entries, parts);
     std::atomic<int64_t> wrong{-1};
     ParallelFor(static_cast<int64_t>(bounds.size()) - 1, [&](int64_t part) {
       const int64_t row = run(p, bounds[part], bounds[part + 1]);
