@@ -4,8 +4,8 @@
 #include <archive.h>
 #include <benchmark/benchmark.h>
 #include <curl/curl.h>
-#include <google/protobuf/descriptor.h>
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <zlib.h>
@@ -49,10 +49,9 @@ TEST(PackagesTest, OneDnnMultiplies) {
   std::array<float, 4> c = {};
   dnnl::memory::desc desc({2, 2}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::ab);
   dnnl::matmul::primitive_desc primitive(dnnl::matmul::desc(desc, desc, desc), engine);
-  dnnl::matmul(primitive).execute(stream,
-                                  {{DNNL_ARG_SRC, dnnl::memory(desc, engine, a.data())},
-                                   {DNNL_ARG_WEIGHTS, dnnl::memory(desc, engine, b.data())},
-                                   {DNNL_ARG_DST, dnnl::memory(desc, engine, c.data())}});
+  dnnl::matmul(primitive).execute(stream, {{DNNL_ARG_SRC, dnnl::memory(desc, engine, a.data())},
+                                           {DNNL_ARG_WEIGHTS, dnnl::memory(desc, engine, b.data())},
+                                           {DNNL_ARG_DST, dnnl::memory(desc, engine, c.data())}});
   stream.wait();
   EXPECT_THAT(c, ElementsAre(19, 22, 43, 50));
 }
