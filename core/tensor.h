@@ -63,12 +63,13 @@ class Tensor {
   template <typename T>
   absl::Span<const T> data() const {
     CheckDType(DTypeOf<T>);
-    return {static_cast<const T*>(data_), static_cast<size_t>(size_)};
+    // Not in braces: those would make a bool of each argument, and a list of them, for T = bool.
+    return absl::Span<const T>(static_cast<const T*>(data_), static_cast<size_t>(size_));
   }
   template <typename T>
   absl::Span<T> mutable_data() {
     CheckDType(DTypeOf<T>);
-    return {static_cast<T*>(data_), static_cast<size_t>(size_)};
+    return absl::Span<T>(static_cast<T*>(data_), static_cast<size_t>(size_));
   }
   // The only element of a tensor of one element.
   template <typename T>
