@@ -14,10 +14,10 @@ struct DropoutOptions {
   // Tells the draws of one program apart. When not given it is RandomStreamFor(path, ordinal) of
   // the builder's scope path and the number of earlier calls of Dropout in that scope, which stay
   // as they are when other parts of a network change.
-  std::optional<int64_t> stream;
+  std::optional<int64_t> stream = {};
   // An i64 scalar: the index of x's first element in the array that x is a piece of, so that a
   // batch computed in pieces draws as the whole. 0 when not given.
-  Var offset;
+  Var offset = {};
 };
 
 // Each element of x is 0 with probability `rate` and multiplied by 1 / (1 - rate) otherwise

@@ -14,9 +14,9 @@ namespace adjoint::testing {
 // One operand of a sample. A floating operand is drawn in f64 and cast to the type a test runs in;
 // operands of other types keep their dtype.
 struct SampleArg {
-  TensorSpec spec;             // dtype f32 stands for "the floating type under test"
-  double low = -2, high = 2;   // uniform in [low, high); integers in [low, high], bools ignore it
-  std::vector<double> values;  // when not empty, the elements themselves, row-major
+  TensorSpec spec;            // dtype f32 stands for "the floating type under test"
+  double low = -2, high = 2;  // uniform in [low, high); integers in [low, high], bools ignore it
+  std::vector<double> values = {};  // when not empty, the elements themselves, row-major
 };
 
 // One use of an op, from which every generic test is made: forward against the reference kernel in
@@ -28,10 +28,10 @@ struct Sample {
   std::vector<SampleArg> args;
   // The op function under test; its first output is the one tests look at unless they look at all.
   std::function<std::vector<ops::Var>(absl::Span<const ops::Var>)> build;
-  bool gradient = true;         // false where the op has none by definition
-  bool in_f64 = true;           // false where the op takes no floating operand
-  double f32_tolerance = 1e-5;  // |f32 - f64| <= tolerance * max(1, |f64|)
-  std::string fast_kernel;      // the kernel an f32 run must take, "simd"; empty: any
+  bool gradient = true;          // false where the op has none by definition
+  bool in_f64 = true;            // false where the op takes no floating operand
+  double f32_tolerance = 1e-5;   // |f32 - f64| <= tolerance * max(1, |f64|)
+  std::string fast_kernel = {};  // the kernel an f32 run must take, "simd"; empty: any
 };
 
 // A misuse and what its message must contain (the rule with both numbers).
