@@ -1,0 +1,640 @@
+#include "core/io/pickle.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "core/io/pickle_opcodes.h"
+#include "core/status_macros.h"
+
+namespace adjoint::io {
+namespace {
+
+enum class Tag : uint8_t {
+  kUnset,  // a memo entry that nothing was put in
+  kNone,
+  kBool,    // number
+  kInt,     // number
+  kText,    // data, size: bytes or characters within the input
+  kTuple,   // number: index in tuples_
+  kList,    // number: index in lists_
+  kGlobal,  // number: a Global
+  kDtype,   // number: index in dtypes_
+  kArray,   // number: index in arrays_
+};
+
+enum class Global : uint8_t { kReconstruct, kNdarray, kDtype, kEncode };
+
+struct GlobalName {
+  absl::string_view module, name;
+  Global global;
+};
+constexpr GlobalName kGlobals[] = {
+    {"numpy.core.multiarray", "_reconstruct", Global::kReconstruct},
+    {"numpy._core.multiarray", "_reconstruct", Global::kReconstruct},
+    {"numpy", "ndarray", Global::kNdarray},
+    {"numpy", "dtype", Global::kDtype},
+    {"_codecs", "encode", Global::kEncode},
+};
+
+const char* TagName(Tag tag) {
+  switch (tag) {
+    case Tag::kUnset:
+      return "nothing";
+    case Tag::kNone:
+      return "None";
+    case Tag::kBool:
+      return "a bool";
+    case Tag::kInt:
+      return "an integer";
+    case Tag::kText:
+      return "a string";
+    case Tag::kTuple:
+      return "a tuple";
+    case Tag::kList:
+      return "a list";
+    case Tag::kGlobal:
+      return "a global";
+    case Tag::kDtype:
+      return "a dtype";
+    case Tag::kArray:
+      break;
+  }
+  return "an array";
+}
+
+struct Value {
+  Tag tag = Tag::kUnset;
+  uint32_t size = 0;
+  union {
+    int64_t number = 0;
+    const char* data;
+  };
+
+  static Value Of(Tag tag, int64_t number = 0) {
+    Value v;
+    v.tag = tag;
+    v.number = number;
+    return v;
+  }
+  bool IsNumber(int64_t n) const { return (tag == Tag::kInt || tag == Tag::kBool) && number == n; }
+  bool IsGlobal(Global g) const { return tag == Tag::kGlobal && number == static_cast<int64_t>(g); }
+  absl::string_view text() const {
+    return tag == Tag::kText ? absl::string_view(data, size) : absl::string_view();
+  }
+};
+
+// A list holds integers only, or lists of integers only; they lie together in ints_ or in refs_.
+struct List {
+  enum class Kind : uint8_t { kEmpty, kInts, kLists } kind = Kind::kEmpty;
+  size_t begin = 0, end = 0;
+};
+
+struct Tuple {
+  size_t begin = 0, size = 0;
+  int depth = 1;
+};
+
+struct Array {
+  bool built = false;
+  int64_t size = 0;
+  size_t list = 0;
+};
+
+class PickleReader {
+ public:
+  PickleReader(absl::string_view input, const PickleLimits& limits)
+      : input_(input), limits_(limits) {}
+
+  absl::StatusOr<IntLists> Read() {
+    ADJOINT_RETURN_IF_ERROR(Run());
+    return Result();
+  }
+
+ private:
+  absl::Status Run();
+  // One instruction that is not in Run's inner loop; `done` becomes true at STOP.
+  absl::Status Step(PickleOpcode op, bool& done);
+  absl::StatusOr<IntLists> Result();
+
+  template <typename... Parts>
+  absl::Status Fail(const Parts&... parts) const {
+    const char* name = PickleOpcodeName(op_code_);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "pickle byte ", op_at_, " (", name == nullptr ? "no opcode" : name, "): ", parts...));
+  }
+
+  size_t left() const { return input_.size() - at_; }
+  absl::Status Need(size_t bytes) const {
+    if (bytes <= left()) return absl::OkStatus();
+    return Fail("needs ", bytes, " bytes more and the input has ", left());
+  }
+  // A little-endian number of `bytes` bytes, zero-extended. The caller has asked Need().
+  uint64_t Unsigned(int bytes) {
+    uint64_t n = 0;
+    for (int i = 0; i < bytes; ++i) {
+      n |= uint64_t{static_cast<uint8_t>(input_[at_ + i])} << (8 * i);
+    }
+    at_ += bytes;
+    return n;
+  }
+
+  absl::Status Push(Value value) {
+    if (static_cast<int64_t>(stack_.size()) >= limits_.max_stack) {
+      return Fail("more than ", limits_.max_stack, " values on the stack");
+    }
+    stack_.push_back(value);
+    return absl::OkStatus();
+  }
+  // Values above the last mark, which alone may be used.
+  size_t Available() const { return stack_.size() - (marks_.empty() ? 0 : marks_.back()); }
+  absl::Status NeedValues(size_t count) const {
+    if (Available() >= count) return absl::OkStatus();
+    return Fail("needs ", count, " values on the stack and finds ", Available());
+  }
+
+  absl::Status PushText(int length_bytes) {
+    ADJOINT_RETURN_IF_ERROR(Need(length_bytes));
+    const uint64_t length = Unsigned(length_bytes);
+    ADJOINT_RETURN_IF_ERROR(Need(length));
+    Value v;
+    v.tag = Tag::kText;
+    v.size = static_cast<uint32_t>(length);
+    v.data = input_.data() + at_;
+    at_ += length;
+    return Push(v);
+  }
+  absl::Status PushLong1();
+  absl::StatusOr<absl::string_view> Line();
+  absl::Status PushGlobal(absl::string_view module, absl::string_view name);
+  absl::Status PushTuple(size_t size);
+  absl::Status PopMark(size_t& items);
+  absl::Status Append(size_t items);
+  // At a MARK before integers that one APPENDS adds to the list on top of the stack, which is
+  // nearly all of such a pickle: does all of it and returns true. Otherwise does nothing.
+  bool AppendRun();
+  absl::Status Put(uint64_t index);
+  absl::Status Get(uint64_t index);
+  absl::Status Reduce();
+  absl::Status Build();
+
+  absl::Span<const Value> Items(const Value& tuple) const {
+    if (tuple.tag != Tag::kTuple) return {};
+    const Tuple& t = tuples_[tuple.number];
+    return {tuple_items_.data() + t.begin, t.size};
+  }
+
+  const absl::string_view input_;
+  const PickleLimits limits_;
+  size_t at_ = 0;
+  size_t op_at_ = 0;
+  uint8_t op_code_ = 0;
+
+  std::vector<Value> stack_;
+  std::vector<size_t> marks_;
+  std::vector<Value> memo_;
+  size_t memoized_ = 0;
+
+  std::vector<Value> tuple_items_;
+  std::vector<Tuple> tuples_;
+  std::vector<int32_t> ints_;
+  std::vector<size_t> refs_;
+  std::vector<List> lists_;
+  std::vector<char> dtypes_;  // whether it was built
+  std::vector<Array> arrays_;
+};
+
+absl::Status PickleReader::PushLong1() {
+  ADJOINT_RETURN_IF_ERROR(Need(1));
+  const int bytes = static_cast<int>(Unsigned(1));
+  ADJOINT_RETURN_IF_ERROR(Need(bytes));
+  if (bytes > 8) return Fail("an integer of ", bytes, " bytes does not fit 64 bits");
+  uint64_t n = Unsigned(bytes);
+  if (bytes > 0 && bytes < 8 && (n >> (8 * bytes - 1)) != 0) n |= ~uint64_t{0} << (8 * bytes);
+  return Push(Value::Of(Tag::kInt, static_cast<int64_t>(n)));
+}
+
+absl::StatusOr<absl::string_view> PickleReader::Line() {
+  constexpr size_t kLongest = 256;
+  const absl::string_view rest = input_.substr(at_, kLongest);
+  const size_t end = rest.find('\n');
+  if (end == absl::string_view::npos) {
+    return Fail("a name without an end within ", rest.size(), " bytes");
+  }
+  at_ += end + 1;
+  return rest.substr(0, end);
+}
+
+absl::Status PickleReader::PushGlobal(absl::string_view module, absl::string_view name) {
+  for (const GlobalName& known : kGlobals) {
+    if (known.module == module && known.name == name) {
+      return Push(Value::Of(Tag::kGlobal, static_cast<int64_t>(known.global)));
+    }
+  }
+  return Fail("asks for '", absl::CHexEscape(module.substr(0, 80)), ".",
+              absl::CHexEscape(name.substr(0, 80)),
+              "', which an array of integer lists has no use for; nothing was executed");
+}
+
+absl::Status PickleReader::PushTuple(size_t size) {
+  Tuple tuple{tuple_items_.size(), size, 1};
+  for (size_t i = stack_.size() - size; i < stack_.size(); ++i) {
+    if (stack_[i].tag == Tag::kTuple) {
+      tuple.depth = std::max(tuple.depth, tuples_[stack_[i].number].depth + 1);
+    }
+    tuple_items_.push_back(stack_[i]);
+  }
+  if (tuple.depth > limits_.max_depth) {
+    return Fail("tuples nested more than ", limits_.max_depth, " deep");
+  }
+  stack_.resize(stack_.size() - size);
+  tuples_.push_back(tuple);
+  return Push(Value::Of(Tag::kTuple, static_cast<int64_t>(tuples_.size()) - 1));
+}
+
+absl::Status PickleReader::PopMark(size_t& items) {
+  if (marks_.empty()) return Fail("there is no MARK before it");
+  items = stack_.size() - marks_.back();
+  marks_.pop_back();
+  return absl::OkStatus();
+}
+
+absl::Status PickleReader::Append(size_t items) {
+  ADJOINT_RETURN_IF_ERROR(NeedValues(items + 1));
+  const size_t first = stack_.size() - items;
+  const Value& to = stack_[first - 1];
+  if (to.tag != Tag::kList) return Fail("appends to ", TagName(to.tag), ", not to a list");
+  List& list = lists_[to.number];
+  for (size_t i = first; i < stack_.size(); ++i) {
+    const Value& item = stack_[i];
+    if (item.tag != Tag::kInt && item.tag != Tag::kList) {
+      return Fail("a list may hold integers or lists of integers, not ", TagName(item.tag));
+    }
+    const List::Kind kind = item.tag == Tag::kInt ? List::Kind::kInts : List::Kind::kLists;
+    const size_t pool = kind == List::Kind::kInts ? ints_.size() : refs_.size();
+    if (list.kind == List::Kind::kEmpty) list = {kind, pool, pool};
+    if (list.kind != kind) return Fail("a list that mixes integers and lists");
+    if (list.end != pool) return Fail("continues a list after another one was begun");
+    if (kind == List::Kind::kInts) {
+      if (item.number < std::numeric_limits<int32_t>::min() ||
+          item.number > std::numeric_limits<int32_t>::max()) {
+        return Fail("the integer ", item.number, " does not fit 32 bits");
+      }
+      if (static_cast<int64_t>(ints_.size()) >= limits_.max_elements) {
+        return Fail("more than ", limits_.max_elements, " integers");
+      }
+      ints_.push_back(static_cast<int32_t>(item.number));
+    } else {
+      if (lists_[item.number].kind == List::Kind::kLists || item.number == to.number) {
+        return Fail("a list of lists of lists");
+      }
+      refs_.push_back(static_cast<size_t>(item.number));
+    }
+    ++list.end;
+  }
+  stack_.resize(first);
+  return absl::OkStatus();
+}
+
+bool PickleReader::AppendRun() {
+  // Of the three instructions that push integers: the bytes they take and those that are value.
+  struct Form {
+    uint32_t mask = 0;
+    uint32_t length = 0;
+  };
+  static constexpr auto kForms = [] {
+    std::array<Form, 256> forms{};
+    forms[static_cast<size_t>(PickleOpcode::kBinint1)] = {0xff, 2};
+    forms[static_cast<size_t>(PickleOpcode::kBinint2)] = {0xffff, 3};
+    forms[static_cast<size_t>(PickleOpcode::kBinint)] = {0xffffffff, 5};
+    return forms;
+  }();
+  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+
+  if (left() < 5 || Available() == 0 || stack_.back().tag != Tag::kList) return false;
+  List& list = lists_[stack_.back().number];
+  const bool fresh = list.kind == List::Kind::kEmpty;
+  if (!fresh && (list.kind != List::Kind::kInts || list.end != ints_.size())) return false;
+
+  const size_t first = ints_.size();
+  const char* from = input_.data() + at_;
+  const char* const last = input_.data() + input_.size() - 5;
+  std::array<int32_t, 1024> piece;
+  size_t used = 0;
+  while (from <= last) {
+    const Form form = kForms[static_cast<uint8_t>(*from)];
+    if (form.length == 0) break;
+    uint32_t value;
+    std::memcpy(&value, from + 1, sizeof(value));
+    piece[used++] = static_cast<int32_t>(value & form.mask);
+    from += form.length;
+    if (used == piece.size()) {
+      ints_.insert(ints_.end(), piece.begin(), piece.end());
+      used = 0;
+    }
+  }
+  ints_.insert(ints_.end(), piece.begin(), piece.begin() + used);
+  if (from > last || *from != static_cast<char>(PickleOpcode::kAppends) || ints_.size() == first ||
+      static_cast<int64_t>(ints_.size()) > limits_.max_elements) {
+    ints_.resize(first);
+    return false;
+  }
+  if (fresh) list = {List::Kind::kInts, first, first};
+  list.end = ints_.size();
+  at_ = static_cast<size_t>(from - input_.data()) + 1;
+  return true;
+}
+
+absl::Status PickleReader::Put(uint64_t index) {
+  ADJOINT_RETURN_IF_ERROR(NeedValues(1));
+  // Picklers count their memo up, so an honest index is never beyond the bytes read.
+  if (index > op_at_) {
+    return Fail("memo index ", index, " is out of range: at most ", op_at_,
+                " entries can have been made by here");
+  }
+  if (index >= memo_.size()) memo_.resize(index + 1);
+  memo_[index] = stack_.back();
+  ++memoized_;
+  return absl::OkStatus();
+}
+
+absl::Status PickleReader::Get(uint64_t index) {
+  if (index >= memo_.size() || memo_[index].tag == Tag::kUnset) {
+    return Fail("memo index ", index, " is out of range: nothing was put there");
+  }
+  return Push(memo_[index]);
+}
+
+absl::Status PickleReader::Reduce() {
+  ADJOINT_RETURN_IF_ERROR(NeedValues(2));
+  const Value callee = stack_[stack_.size() - 2];
+  const absl::Span<const Value> args = Items(stack_.back());
+  if (callee.tag != Tag::kGlobal) return Fail("calls ", TagName(callee.tag));
+  Value result;
+  switch (static_cast<Global>(callee.number)) {
+    case Global::kReconstruct: {
+      const bool fits = args.size() == 3 && args[0].IsGlobal(Global::kNdarray) &&
+                        Items(args[1]).size() == 1 && Items(args[1])[0].IsNumber(0) &&
+                        args[2].text() == "b";
+      if (!fits) return Fail("the arguments of _reconstruct are not (ndarray, (0,), 'b')");
+      arrays_.emplace_back();
+      result = Value::Of(Tag::kArray, static_cast<int64_t>(arrays_.size()) - 1);
+      break;
+    }
+    case Global::kDtype: {
+      const bool fits =
+          args.size() == 3 && (args[1].tag == Tag::kInt || args[1].tag == Tag::kBool) &&
+          (args[2].tag == Tag::kInt || args[2].tag == Tag::kBool) && args[0].tag == Tag::kText;
+      if (!fits) return Fail("the arguments of dtype are not (name, align, copy)");
+      const absl::string_view name = args[0].text();
+      if (name != "O8" && name != "O4" && name != "O" && name != "|O") {
+        return Fail("the dtype is '", absl::CHexEscape(name.substr(0, 40)),
+                    "', not that of objects ('O8')");
+      }
+      dtypes_.push_back(0);
+      result = Value::Of(Tag::kDtype, static_cast<int64_t>(dtypes_.size()) - 1);
+      break;
+    }
+    case Global::kEncode: {
+      const bool fits = args.size() == 2 && args[0].tag == Tag::kText &&
+                        (args[1].text() == "latin1" || args[1].text() == "latin-1");
+      if (!fits) return Fail("the arguments of _codecs.encode are not (text, 'latin1')");
+      result = args[0];
+      break;
+    }
+    case Global::kNdarray:
+      return Fail("calls numpy.ndarray");
+  }
+  stack_.pop_back();
+  stack_.back() = result;
+  return absl::OkStatus();
+}
+
+absl::Status PickleReader::Build() {
+  ADJOINT_RETURN_IF_ERROR(NeedValues(2));
+  const Value target = stack_[stack_.size() - 2];
+  const absl::Span<const Value> state = Items(stack_.back());
+  if (target.tag == Tag::kDtype) {
+    bool fits = state.size() == 8 && state[0].tag == Tag::kInt && state[1].text() == "|" &&
+                state[7].tag == Tag::kInt;
+    for (int i = 2; fits && i < 5; ++i) fits = state[i].tag == Tag::kNone;
+    for (int i = 5; fits && i < 7; ++i) fits = state[i].IsNumber(-1);
+    if (!fits) {
+      return Fail("the state of the dtype is not (3, '|', None, None, None, -1, -1, 63)");
+    }
+    dtypes_[target.number] = 1;
+  } else if (target.tag == Tag::kArray) {
+    const bool fits = state.size() == 5 && state[0].IsNumber(1) && state[1].tag == Tag::kTuple &&
+                      state[2].tag == Tag::kDtype &&
+                      (state[3].tag == Tag::kBool || state[3].tag == Tag::kInt) &&
+                      state[4].tag == Tag::kList;
+    if (!fits) {
+      return Fail("the state of the array is not (1, shape, dtype, fortran_order, list)");
+    }
+    const absl::Span<const Value> shape = Items(state[1]);
+    if (shape.size() != 1 || shape[0].tag != Tag::kInt) {
+      return Fail("the array has ", shape.size(), " axes; one of lists is expected");
+    }
+    if (dtypes_[state[2].number] == 0) return Fail("the dtype has no state yet");
+    Array& array = arrays_[target.number];
+    if (array.built) return Fail("the array is built a second time");
+    array = {true, shape[0].number, static_cast<size_t>(state[4].number)};
+  } else {
+    return Fail("gives a state to ", TagName(target.tag));
+  }
+  stack_.pop_back();
+  return absl::OkStatus();
+}
+
+absl::Status PickleReader::Step(PickleOpcode op, bool& done) {
+  size_t items = 0;
+  switch (op) {
+    case PickleOpcode::kProto: {
+      ADJOINT_RETURN_IF_ERROR(Need(1));
+      const uint64_t version = Unsigned(1);
+      if (op_at_ != 0) return Fail("is not at the beginning");
+      if (version < 2 || version > 5) {
+        return Fail("protocol ", version, "; 2 to 5 can be read");
+      }
+      return absl::OkStatus();
+    }
+    case PickleOpcode::kFrame: {
+      ADJOINT_RETURN_IF_ERROR(Need(8));
+      return Need(Unsigned(8));
+    }
+    case PickleOpcode::kBinint:
+      ADJOINT_RETURN_IF_ERROR(Need(4));
+      return Push(Value::Of(Tag::kInt, static_cast<int32_t>(Unsigned(4))));
+    case PickleOpcode::kBinint1:
+      ADJOINT_RETURN_IF_ERROR(Need(1));
+      return Push(Value::Of(Tag::kInt, static_cast<int64_t>(Unsigned(1))));
+    case PickleOpcode::kBinint2:
+      ADJOINT_RETURN_IF_ERROR(Need(2));
+      return Push(Value::Of(Tag::kInt, static_cast<int64_t>(Unsigned(2))));
+    case PickleOpcode::kLong1:
+      return PushLong1();
+    case PickleOpcode::kNone:
+      return Push(Value::Of(Tag::kNone));
+    case PickleOpcode::kNewtrue:
+      return Push(Value::Of(Tag::kBool, 1));
+    case PickleOpcode::kNewfalse:
+      return Push(Value::Of(Tag::kBool, 0));
+    case PickleOpcode::kShortBinstring:
+    case PickleOpcode::kShortBinbytes:
+    case PickleOpcode::kShortBinunicode:
+      return PushText(1);
+    case PickleOpcode::kBinstring:
+    case PickleOpcode::kBinbytes:
+    case PickleOpcode::kBinunicode:
+      return PushText(4);
+    case PickleOpcode::kGlobal: {
+      ADJOINT_ASSIGN_OR_RETURN(const absl::string_view module, Line());
+      ADJOINT_ASSIGN_OR_RETURN(const absl::string_view name, Line());
+      return PushGlobal(module, name);
+    }
+    case PickleOpcode::kStackGlobal: {
+      ADJOINT_RETURN_IF_ERROR(NeedValues(2));
+      const Value name = stack_[stack_.size() - 1], module = stack_[stack_.size() - 2];
+      if (name.tag != Tag::kText || module.tag != Tag::kText) {
+        return Fail("the names of a global are ", TagName(module.tag), " and ", TagName(name.tag));
+      }
+      stack_.resize(stack_.size() - 2);
+      return PushGlobal(module.text(), name.text());
+    }
+    case PickleOpcode::kMark:
+      if (static_cast<int64_t>(marks_.size()) >= limits_.max_depth) {
+        return Fail("nested more than ", limits_.max_depth, " deep");
+      }
+      if (AppendRun()) return absl::OkStatus();
+      marks_.push_back(stack_.size());
+      return absl::OkStatus();
+    case PickleOpcode::kEmptyList:
+      lists_.emplace_back();
+      return Push(Value::Of(Tag::kList, static_cast<int64_t>(lists_.size()) - 1));
+    case PickleOpcode::kAppend:
+      return Append(1);
+    case PickleOpcode::kAppends:
+      ADJOINT_RETURN_IF_ERROR(PopMark(items));
+      return Append(items);
+    case PickleOpcode::kEmptyTuple:
+      return PushTuple(0);
+    case PickleOpcode::kTuple:
+      ADJOINT_RETURN_IF_ERROR(PopMark(items));
+      return PushTuple(items);
+    case PickleOpcode::kTuple1:
+    case PickleOpcode::kTuple2:
+    case PickleOpcode::kTuple3:
+      items = static_cast<size_t>(op) - static_cast<size_t>(PickleOpcode::kTuple1) + 1;
+      ADJOINT_RETURN_IF_ERROR(NeedValues(items));
+      return PushTuple(items);
+    case PickleOpcode::kBinput:
+      ADJOINT_RETURN_IF_ERROR(Need(1));
+      return Put(Unsigned(1));
+    case PickleOpcode::kLongBinput:
+      ADJOINT_RETURN_IF_ERROR(Need(4));
+      return Put(Unsigned(4));
+    case PickleOpcode::kMemoize:
+      return Put(memoized_);
+    case PickleOpcode::kBinget:
+      ADJOINT_RETURN_IF_ERROR(Need(1));
+      return Get(Unsigned(1));
+    case PickleOpcode::kLongBinget:
+      ADJOINT_RETURN_IF_ERROR(Need(4));
+      return Get(Unsigned(4));
+    case PickleOpcode::kReduce:
+      return Reduce();
+    case PickleOpcode::kBuild:
+      return Build();
+    case PickleOpcode::kStop:
+      if (!marks_.empty() || stack_.size() != 1) {
+        return Fail(stack_.size(), " values on the stack; the result alone is expected");
+      }
+      if (left() != 0) return Fail(left(), " bytes follow");
+      done = true;
+      return absl::OkStatus();
+  }
+  if (PickleOpcodeName(op_code_) == nullptr) return Fail("byte ", op_code_, " is no instruction");
+  return Fail("an array of integer lists has no use for this instruction");
+}
+
+absl::Status PickleReader::Run() {
+  bool done = false;
+  ints_.reserve(input_.size() / 2);  // an integer takes two bytes or more
+  while (!done) {
+    op_at_ = at_;
+    if (at_ == input_.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("pickle byte ", at_, ": the input ends before STOP"));
+    }
+    op_code_ = static_cast<uint8_t>(input_[at_++]);
+    if (op_at_ == 0 && op_code_ != static_cast<uint8_t>(PickleOpcode::kProto)) {
+      return Fail("a pickle of protocol 2 to 5 begins with PROTO");
+    }
+    ADJOINT_RETURN_IF_ERROR(Step(static_cast<PickleOpcode>(op_code_), done));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<IntLists> PickleReader::Result() {
+  const Value& top = stack_.back();
+  if (top.tag != Tag::kArray || !arrays_[top.number].built) {
+    return Fail("the result is ", TagName(top.tag), ", not a finished array");
+  }
+  const Array& array = arrays_[top.number];
+  const List& outer = lists_[array.list];
+  const int64_t items = static_cast<int64_t>(outer.end - outer.begin);
+  if (items != array.size) {
+    return Fail("the array's shape is (", array.size, ",) and its list has ", items, " items");
+  }
+  if (outer.kind == List::Kind::kInts) {
+    return Fail("the array holds integers; lists of integers are expected");
+  }
+
+  IntLists result;
+  result.offsets.reserve(items + 1);
+  bool in_order = true;
+  size_t total = 0;
+  for (size_t i = outer.begin; i < outer.end; ++i) {
+    const List& list = lists_[refs_[i]];
+    // It may have been filled after it was put into the outer list.
+    if (list.kind == List::Kind::kLists) return Fail("a list of lists of lists");
+    in_order = in_order && (list.kind == List::Kind::kEmpty || list.begin == total);
+    total += list.end - list.begin;
+    if (static_cast<int64_t>(total) > limits_.max_elements) {
+      return Fail("more than ", limits_.max_elements, " integers");
+    }
+    result.offsets.push_back(static_cast<int64_t>(total));
+  }
+  if (in_order) {
+    ints_.resize(total);
+    result.values = std::move(ints_);
+    return result;
+  }
+  result.values.reserve(total);
+  for (size_t i = outer.begin; i < outer.end; ++i) {
+    const List& list = lists_[refs_[i]];
+    result.values.insert(result.values.end(), ints_.begin() + static_cast<int64_t>(list.begin),
+                         ints_.begin() + static_cast<int64_t>(list.end));
+  }
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<IntLists> ReadPickledIntLists(absl::string_view pickle, const PickleLimits& limits) {
+  try {
+    return PickleReader(pickle, limits).Read();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory for a pickle of ", pickle.size(), " bytes"));
+  }
+}
+
+}  // namespace adjoint::io
