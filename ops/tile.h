@@ -10,11 +10,14 @@
 
 namespace adjoint::ops {
 
+// No instruction of the tile engine has more operands; an op that fuses has at most three.
+inline constexpr int kMaxTileOperands = 5;
+
 // The operands of one tile of an elementwise op. An input is `n` elements, or one element where the
 // tile was asked for with its bit in the scalar mask. `out` may equal an input that is not scalar
 // and whose elements have the size of the output's; arrays do not overlap otherwise.
 struct TileArgs {
-  const void* in[3];
+  const void* in[kMaxTileOperands];
   void* out;
   int64_t n;
   const double* params;  // Tile::params

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "core/check.h"
 #include "core/parallel.h"
 #include "ops/tile_broadcast.h"
+#include "ops/tile_patterns.h"
 
 namespace adjoint::ops {
 namespace {
@@ -43,7 +46,7 @@ struct Place {
 
 struct Instr {
   Tile tile;
-  int operands[ElementwiseTape::kMaxOperands];  // indices into places
+  int operands[kMaxTileOperands];  // indices into places
   int num_operands;
   int result;
 };
@@ -98,6 +101,10 @@ class TapeKernel : public Kernel {
     ParallelForRange(plan_.size, plan_.part,
                      [&](int64_t begin, int64_t end) { RunPart(args, deferred, begin, end); });
     return absl::OkStatus();
+  }
+
+  std::string implementation() const override {
+    return absl::StrCat(plan_.instrs.size(), plan_.instrs.size() == 1 ? " loop" : " loops");
   }
 
  private:
@@ -201,21 +208,23 @@ class Planner {
   Plan plan;
 
  private:
-  // An instruction in the making: an op of the tape, or a copy to an output (null).
+  // An instruction in the making: an op of the tape, a pattern of them, or a copy to an output.
   struct Step {
-    const ElementwiseTape::Value* value;
-    absl::InlinedVector<int, ElementwiseTape::kMaxOperands> operands;
+    const ElementwiseTape::Value* value;  // null for a copy
+    absl::InlinedVector<int, kMaxTileOperands> operands;
     int result;
+    TileFn pattern = nullptr;  // of several ops, in place of the op's own
   };
 
   int NewPlace(Place::Kind kind, int index, DType dtype);
   void PlaceInput(int value);
   void AddOutputs();
   void DropUnused();
+  void FindPatterns();
   bool ChooseTiles(bool hoisted, std::vector<Step>& steps, std::vector<Instr>& instrs);
   void FindLastReads();
   void AssignMemory();
-  void ChooseSizes();
+  void ChooseSizes(int64_t ops);
   int TakeSlot();
 
   const ElementwiseTape& tape_;
@@ -258,7 +267,7 @@ void Planner::AddOutputs() {
     int ref = tape_.outputs()[output];
     if (plan.places[ref].kind != Place::kSlot || tape_.values()[ref].input >= 0) {
       const int copy = NewPlace(Place::kSlot, 0, dtypes_[ref]);
-      steps_.push_back({nullptr, {ref}, copy});
+      steps_.push_back({.value = nullptr, .operands = {ref}, .result = copy});
       ref = copy;
     }
     plan.places[ref].kind = Place::kOutput;
@@ -287,11 +296,47 @@ void Planner::DropUnused() {
                         plan.broadcasts.end());
 }
 
+// Makes one step of several where there is a loop for them.
+void Planner::FindPatterns() {
+  std::vector<PatternValue> values(plan.places.size());
+  std::vector<int> reads(plan.places.size(), 0);
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i].scalar = plan.places[i].one_element();
+    values[i].dtype = dtypes_[i];
+  }
+  for (const Step& step : steps_) {
+    if (step.value == nullptr) continue;
+    values[step.result].op = step.value->op;
+    values[step.result].operands = step.value->operands;
+  }
+  for (const Step& step : steps_) {
+    for (const int operand : step.operands) ++reads[operand];
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i].absorbable = plan.places[i].kind == Place::kSlot && reads[i] == 1;
+  }
+  // From the end, so that the largest expression is found first; what it absorbs has no reader.
+  std::vector<bool> read(plan.places.size(), false);
+  for (const int place : plan.output_place) read[place] = true;
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    if (!read[step->result]) continue;
+    if (step->value != nullptr) {
+      PatternMatch match = MatchPattern(values, step->result);
+      if (match.fn != nullptr) {
+        step->pattern = match.fn;
+        step->operands = std::move(match.operands);
+      }
+    }
+    for (const int operand : step->operands) read[operand] = true;
+  }
+  DropUnused();
+}
+
 // Finds each step's tile function, with its scalars spread over a slot where the op wants that.
 bool Planner::ChooseTiles(bool hoisted, std::vector<Step>& steps, std::vector<Instr>& instrs) {
   for (Step& step : steps) {
     unsigned scalars = 0;
-    absl::InlinedVector<DType, ElementwiseTape::kMaxOperands> dtypes;
+    absl::InlinedVector<DType, kMaxTileOperands> dtypes;
     for (size_t k = 0; k < step.operands.size(); ++k) {
       if (!hoisted && plan.places[step.operands[k]].one_element()) scalars |= 1u << k;
       dtypes.push_back(dtypes_[step.operands[k]]);
@@ -300,6 +345,8 @@ bool Planner::ChooseTiles(bool hoisted, std::vector<Step>& steps, std::vector<In
     if (step.value == nullptr) {
       const double bytes = static_cast<double>(plan.places[step.result].bytes);
       instr.tile = {scalars != 0 ? FillTile : CopyTile, {bytes, 0}};
+    } else if (step.pattern != nullptr) {
+      instr.tile = {step.pattern};
     } else {
       const OpDef& op = *step.value->op;
       if (op.tile == nullptr) return false;
@@ -381,10 +428,9 @@ void Planner::AssignMemory() {
   }
 }
 
-void Planner::ChooseSizes() {
-  const int64_t work = static_cast<int64_t>(plan.instrs.size()) + 1;
-  const int64_t part = std::max(kMinPartElements, kPartElements / work);
-  plan.tile = part;
+void Planner::ChooseSizes(int64_t ops) {
+  const int64_t part = std::max(kMinPartElements, kPartElements / (ops + 1));
+  plan.tile = plan.instrs.size() == 1 ? part : kMaxTile;
   if (num_slots_ > 0) {
     int64_t widest = 1;
     for (const Place& p : plan.places) {
@@ -420,17 +466,22 @@ bool Planner::Make() {
                                    [&](int operand) { return plan.places[operand].one_element(); });
     const int place = NewPlace(hoist ? Place::kHoisted : Place::kSlot,
                                hoist ? plan.num_hoisted++ : 0, value.dtype);
-    (hoist ? hoisted_ : steps_).push_back({&value, value.operands, place});
+    (hoist ? hoisted_ : steps_)
+        .push_back({.value = &value,
+                    .operands = {value.operands.begin(), value.operands.end()},
+                    .result = place});
   }
   AddOutputs();
   DropUnused();
+  const int64_t ops = static_cast<int64_t>(steps_.size());
+  FindPatterns();
   if (!ChooseTiles(true, hoisted_, plan.hoisted) || !ChooseTiles(false, steps_, plan.instrs)) {
     return false;
   }
   if (plan.places.size() > kMaxValues) return false;
   FindLastReads();
   AssignMemory();
-  ChooseSizes();
+  ChooseSizes(ops);
   return true;
 }
 

@@ -1,7 +1,7 @@
 #include "ops/tile_engine.h"
 
 #include <cmath>
-#include <cstring>
+#include <functional>
 #include <limits>
 #include <random>
 #include <string>
@@ -71,6 +71,34 @@ Tensor Ramp(const Shape& shape, float first, float step) {
     value += step;
   }
   return t;
+}
+
+Tensor RandomTensor(const TensorSpec& spec, std::mt19937& random) {
+  Tensor t = Tensor::Empty(spec);
+  VisitDType(spec.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (T& x : t.mutable_data<T>()) {
+      const int value = static_cast<int>(random() % 41) - 20;
+      if constexpr (std::is_same_v<T, bool>) {
+        x = value > 0;
+      } else if constexpr (std::is_floating_point_v<T>) {
+        x = value == 20 ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(value) / 7;
+      } else {
+        x = static_cast<T>(value);
+      }
+    }
+  });
+  return t;
+}
+
+// Bitwise, but any NaN equals any other and -0 equals 0.
+void ExpectSame(const Tensor& a, const Tensor& b, const std::string& what) {
+  ASSERT_EQ(a.spec(), b.spec()) << what;
+  for (int64_t i = 0; i < a.size(); ++i) {
+    const double x = a.ValueAt(i), y = b.ValueAt(i);
+    ASSERT_TRUE(x == y || (std::isnan(x) && std::isnan(y)))
+        << what << " element " << i << ": " << x << " and " << y;
+  }
 }
 
 TEST(ElementwiseTapeTest, ReadsAsAProgram) {
@@ -217,25 +245,141 @@ TEST(TileEngineTest, KeepsManyTemporariesApart) {
     ASSERT_EQ(out[0].data<float>()[i], static_cast<float>(i * 1891));
 }
 
-// Random tapes ----------------------------------------------------------------------------------
+// Patterns --------------------------------------------------------------------------------------
 
-Tensor RandomTensor(const TensorSpec& spec, std::mt19937& random) {
-  Tensor t = Tensor::Empty(spec);
-  VisitDType(spec.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (T& x : t.mutable_data<T>()) {
-      const int value = static_cast<int>(random() % 41) - 20;
-      if constexpr (std::is_same_v<T, bool>) {
-        x = value > 0;
-      } else if constexpr (std::is_floating_point_v<T>) {
-        x = value == 20 ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(value) / 7;
-      } else {
-        x = static_cast<T>(value);
-      }
+// A tape over f32: vectors v[0..3] and scalars s[0..2].
+struct PatternCase {
+  const char* name;
+  int loops;  // that the engine makes of it
+  std::function<std::vector<Ref>(ElementwiseTape&, absl::Span<const Ref>, absl::Span<const Ref>)>
+      build;
+};
+
+TEST(TileEngineTest, PatternsTakeOneLoopAndGiveTheSameBits) {
+  using T = ElementwiseTape;
+  using Refs = absl::Span<const Ref>;
+  const auto op = [](T& t, const OpDef& op, std::vector<Ref> operands, DType dtype = kF32) {
+    return t.AddInstr(&op, {}, operands, dtype);
+  };
+  const auto root = [op](T& t, Ref x, Ref epsilon) {
+    return op(t, AddOp(), {op(t, SqrtOp(), {x}), epsilon});
+  };
+  const std::vector<PatternCase> cases = {
+      {"rmsprop step", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref step = op(t, MulOp(), {s[0], v[1]});
+         return {op(t, SubOp(), {v[0], op(t, DivOp(), {step, root(t, v[2], s[1])})})};
+       }},
+      {"commuted", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref below = op(t, AddOp(), {s[1], op(t, SqrtOp(), {v[2]})});
+         const Ref step = op(t, DivOp(), {op(t, MulOp(), {v[1], s[0]}), below});
+         return {op(t, SubOp(), {v[0], step})};
+       }},
+      {"scaled quotient", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         return {op(t, DivOp(), {op(t, MulOp(), {v[0], s[0]}), root(t, v[1], s[1])})};
+       }},
+      {"quotient", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         return {op(t, DivOp(), {v[0], root(t, v[1], s[1])})};
+       }},
+      {"average of squares", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref square = op(t, SquareOp(), {v[1]});
+         return {op(t, AddOp(), {op(t, MulOp(), {square, s[1]}), op(t, MulOp(), {s[0], v[0]})})};
+       }},
+      {"average", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         return {op(t, AddOp(), {op(t, MulOp(), {s[0], v[0]}), op(t, MulOp(), {s[1], v[1]})})};
+       }},
+      {"step", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         return {op(t, SubOp(), {v[0], op(t, MulOp(), {s[0], v[1]})})};
+       }},
+      {"momentum", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         return {op(t, SubOp(), {op(t, MulOp(), {s[0], v[1]}), v[0]})};
+       }},
+      {"scaled sum", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         return {op(t, AddOp(), {op(t, MulOp(), {s[0], v[1]}), v[0]})};
+       }},
+      {"sum of squares", 1,
+       [&](T& t, Refs v, Refs) -> std::vector<Ref> {
+         return {op(t, AddOp(), {v[0], op(t, SquareOp(), {v[1]})})};
+       }},
+      {"sigmoid gradient", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref slope = op(t, MulOp(), {v[1], op(t, SubOp(), {s[0], v[1]})});
+         return {op(t, MulOp(), {v[0], slope})};
+       }},
+      {"almost a sigmoid gradient", 3,  // of two different outputs
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref slope = op(t, MulOp(), {v[1], op(t, SubOp(), {s[0], v[2]})});
+         return {op(t, MulOp(), {v[0], slope})};
+       }},
+      {"tanh gradient", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref slope = op(t, SubOp(), {s[0], op(t, SquareOp(), {v[1]})});
+         return {op(t, MulOp(), {slope, v[0]})};
+       }},
+      {"relu gradient", 1,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref on = op(t, GreaterOp(), {v[1], s[0]}, DType::kBool);
+         return {op(t, WhereOp(), {on, v[0], s[1]})};
+       }},
+      {"bias and relu", 1,
+       [&](T& t, Refs v, Refs) -> std::vector<Ref> {
+         return {op(t, ReluOp(), {op(t, AddOp(), {v[0], v[1]})})};
+       }},
+      {"rmsprop", 2,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref square = op(t, MulOp(), {s[1], op(t, SquareOp(), {v[1]})});
+         const Ref rms = op(t, AddOp(), {op(t, MulOp(), {s[0], v[2]}), square});
+         const Ref step = op(t, DivOp(), {op(t, MulOp(), {s[2], v[1]}), root(t, rms, s[1])});
+         return {op(t, SubOp(), {v[0], step}), rms};
+       }},
+      {"a product that is an output", 2,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref product = op(t, MulOp(), {s[0], v[1]});
+         return {op(t, SubOp(), {v[0], product}), product};
+       }},
+      {"a product that is read twice", 3,
+       [&](T& t, Refs v, Refs s) -> std::vector<Ref> {
+         const Ref product = op(t, MulOp(), {s[0], v[1]});
+         return {op(t, SubOp(), {v[0], product}), op(t, AddOp(), {v[2], product})};
+       }},
+  };
+  for (const PatternCase& c : cases) {
+    ElementwiseTape tape;
+    std::vector<Ref> v, s;
+    std::vector<Tensor> in;
+    std::mt19937 random(7);
+    for (int i = 0; i < 3; ++i) {
+      v.push_back(tape.AddInput(kF32));
+      in.push_back(RandomTensor({kF32, Shape{3001}}, random));
     }
-  });
-  return t;
+    for (int i = 0; i < 3; ++i) {
+      s.push_back(tape.AddInput(kF32));
+      in.push_back(Tensor::Scalar(0.3f * static_cast<float>(i)));
+    }
+    for (const Ref ref : c.build(tape, v, s)) tape.AddOutput(ref);
+    const Fused engine(tape, in, "simd"), reference(tape, in, "reference");
+    ASSERT_NE(engine.kernel, nullptr) << c.name;
+    EXPECT_EQ(engine.kernel->implementation(),
+              absl::StrCat(c.loops, c.loops == 1 ? " loop" : " loops"))
+        << c.name;
+    const std::vector<Tensor> expected = RunKernel(*reference.kernel, reference.outputs, in);
+    const std::vector<std::vector<int>> aliases = {{-1, -1}, {0, 2}, {1, 0}, {2, 1}};
+    for (const std::vector<int>& alias : aliases) {
+      const std::vector<Tensor> out = RunKernel(*engine.kernel, engine.outputs, in, alias);
+      for (size_t o = 0; o < out.size(); ++o) ExpectSame(out[o], expected[o], c.name);
+    }
+  }
 }
+
+// Random tapes ----------------------------------------------------------------------------------
 
 struct RandomCase {
   ElementwiseTape tape;
@@ -323,16 +467,6 @@ RandomCase MakeCase(unsigned seed) {
     }
   }
   return c;
-}
-
-// Bitwise, but any NaN equals any other and -0 equals 0.
-void ExpectSame(const Tensor& a, const Tensor& b, const std::string& what) {
-  ASSERT_EQ(a.spec(), b.spec()) << what;
-  for (int64_t i = 0; i < a.size(); ++i) {
-    const double x = a.ValueAt(i), y = b.ValueAt(i);
-    ASSERT_TRUE(x == y || (std::isnan(x) && std::isnan(y)))
-        << what << " element " << i << ": " << x << " and " << y;
-  }
 }
 
 TEST(TileEngineTest, RandomTapesAgreeWithTheReferenceInPlaceAndOnAnyThreads) {
