@@ -139,7 +139,7 @@ absl::StatusOr<std::vector<Var>> Graph::Append(const OpDef& op, std::vector<Var>
 
 ops::Builder::Origin Graph::OriginOf(Var v) const {
   const Node& n = nodes_[v.node];
-  return {n.op, n.inputs};
+  return {n.op, n.inputs, &n.attrs};
 }
 
 void Graph::Fail(absl::Status error) {

@@ -1,6 +1,7 @@
 #ifndef ADJOINT_OPS_BUILDER_H_
 #define ADJOINT_OPS_BUILDER_H_
 
+#include <cstdint>
 #include <source_location>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ class Builder {
   struct Origin {
     const OpDef* op;
     absl::Span<const Var> inputs;
+    const Attrs* attrs;
   };
   virtual Origin OriginOf(Var v) const = 0;
 
@@ -48,6 +50,10 @@ class Builder {
   virtual void PopScope() = 0;
   // The open scopes joined by '/'; empty at the top.
   virtual std::string ScopePath() const = 0;
+
+  // 0, 1, 2, ... on successive calls with the same key: tells apart the draws of a layer that is
+  // called more than once.
+  virtual int64_t NextOrdinal(absl::string_view key) = 0;
 };
 
 // Keeps a scope open while it lives.
