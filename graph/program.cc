@@ -153,8 +153,21 @@ absl::Status Verify(const Program& program) {
 
 absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& values) {
   Rewriter rewriter(program);
+  // Shape rules name sizes that no input has ("batch*16", what a reshape leaves over). Their
+  // numbers show where a node's new spec has one; later attributes may hold such names.
+  SymbolValues known = values;
   for (int id = 0; id < program.graph->num_nodes(); ++id) {
-    ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id, Substitute(program.graph->node(id).attrs, values)));
+    const Node& node = program.graph->node(id);
+    ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id, Substitute(node.attrs, known)));
+    for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
+      const Shape& before = node.outputs[i].shape;
+      const Shape& after = rewriter.Map(program.graph->VarOf(id, i)).shape();
+      for (int axis = 0; axis < before.rank(); ++axis) {
+        if (before.dim(axis).is_symbol() && after.dim(axis).is_known()) {
+          known.try_emplace(before.dim(axis).name(), after[axis]);
+        }
+      }
+    }
   }
   return rewriter.Finish();
 }

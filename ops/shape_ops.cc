@@ -244,6 +244,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareSizeOf(const KernelRequest& r) {
 const OpDef& ReshapeOp() {
   static const OpDef* const op = new OpDef{
       .name = "reshape",
+      .traits = {.view = true},
       .attrs = {{"shape", AttrKind::kShape}},
       .infer = [](const InferContext& c) -> absl::StatusOr<std::vector<TensorSpec>> {
         ADJOINT_ASSIGN_OR_RETURN(Shape shape,

@@ -16,7 +16,7 @@ namespace adjoint::ops {
 // Dim(-1), "whatever remains", and dims may be symbols: [batch,4,4] to [batch,-1] is [batch,16].
 // Where what remains has no name, it is given one, "batch*16"; an executable knows its number.
 // Errors: element counts that differ, or that cannot be shown to be equal for every value of the
-// symbols. Free where the planner can let the result take the operand's memory.
+// symbols. Free: the result is a view of the operand.
 Var Reshape(Operand x, const Shape& shape);
 
 // Inserts an axis of extent 1 such that it is `axis` of the result, -1 for the last.
