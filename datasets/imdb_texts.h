@@ -1,0 +1,27 @@
+#ifndef ADJOINT_DATASETS_IMDB_TEXTS_H_
+#define ADJOINT_DATASETS_IMDB_TEXTS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "datasets/imdb.h"
+
+namespace adjoint::datasets::imdb {
+
+// The reviews of the Large Movie Review Dataset as they are: train and test, each with the texts of
+// pos (label 1) and then of neg (label 0) in lexicographic order of their file names.
+struct RawTexts {
+  LabeledTexts train, test;
+  std::string word_index;  // the bytes of an imdb_word_index.json in the archive; mostly empty
+};
+
+// From the folder that holds train/{pos,neg} and test/{pos,neg}. Files are those named *.txt.
+// Errors name the folder or file; a part without any review is one.
+absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder);
+
+// From a tar or tar.gz file with these folders at any depth.
+absl::StatusOr<RawTexts> ReadTextArchive(const std::string& path);
+
+}  // namespace adjoint::datasets::imdb
+
+#endif  // ADJOINT_DATASETS_IMDB_TEXTS_H_
