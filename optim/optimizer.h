@@ -59,10 +59,12 @@ class Optimizer {
                               absl::Span<const Var> slots, const Hyper& hyper) const = 0;
 };
 
-// "sgd", "rmsprop", "adam", "adamw" or "adagrad", with Keras' defaults.
+// "sgd", "rmsprop", "adam", "adamw" or "adagrad" in any letter case, with Keras' defaults. Each has
+// a header of its own (optim/rmsprop.h) that makes it from options and states its formula.
 absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(absl::string_view name);
 
-// The optimizer that a configuration describes. Errors name an unknown optimizer or value, or a
+// The optimizer that a configuration describes; values it does not name have the defaults of its
+// "formula", Keras' (0) or PyTorch's (1). Errors name an unknown optimizer or value, or a
 // value out of its range.
 absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const OptimizerConfig& config);
 
