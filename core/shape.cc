@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <deque>
+#include <mutex>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/synchronization/mutex.h"
 #include "core/status_macros.h"
 
 namespace adjoint {
@@ -16,7 +16,7 @@ namespace {
 
 // Names live in a deque, so references to them stay valid as it grows.
 struct SymbolTable {
-  absl::Mutex mutex;
+  std::mutex mutex;
   std::deque<std::string> names;
   absl::flat_hash_map<std::string, int64_t> ids;
 };
@@ -30,7 +30,7 @@ SymbolTable& Symbols() {
 
 Dim Dim::Symbol(absl::string_view name) {
   SymbolTable& table = Symbols();
-  absl::MutexLock lock(&table.mutex);
+  std::lock_guard<std::mutex> lock(table.mutex);
   auto [it, added] =
       table.ids.try_emplace(std::string(name), static_cast<int64_t>(table.names.size()));
   if (added) table.names.emplace_back(name);
@@ -41,7 +41,7 @@ Dim Dim::Symbol(absl::string_view name) {
 
 const std::string& Dim::name() const {
   SymbolTable& table = Symbols();
-  absl::MutexLock lock(&table.mutex);
+  std::lock_guard<std::mutex> lock(table.mutex);
   return table.names[-1 - rep_];
 }
 

@@ -82,7 +82,7 @@ absl::StatusOr<Function::Entry*> Function::EntryFor(absl::Span<const Tensor> inp
 
 absl::StatusOr<std::shared_ptr<const Executable>> Function::ExecutableFor(
     absl::Span<const Tensor> inputs) {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   ADJOINT_ASSIGN_OR_RETURN(Entry* const entry, EntryFor(inputs));
   return entry->executable;
 }
@@ -92,7 +92,7 @@ absl::Status Function::Run(absl::Span<const Tensor> inputs, VariableStore* varia
   Entry* entry = nullptr;
   std::unique_ptr<Workspace> workspace;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     ADJOINT_ASSIGN_OR_RETURN(entry, EntryFor(inputs));
     if (!entry->idle.empty()) {
       workspace = std::move(entry->idle.back());
@@ -103,18 +103,18 @@ absl::Status Function::Run(absl::Span<const Tensor> inputs, VariableStore* varia
     ADJOINT_ASSIGN_OR_RETURN(workspace, entry->executable->NewWorkspace());
   }
   const absl::Status status = entry->executable->Run(*workspace, inputs, variables, outputs);
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   entry->idle.push_back(std::move(workspace));
   return status;
 }
 
 int Function::num_executables() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   return static_cast<int>(entries_.size());
 }
 
 std::map<std::string, int64_t> Function::KernelCounts() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   std::map<std::string, int64_t> counts;
   for (const auto& entry : entries_) {
     for (const auto& [kernel, n] : entry->executable->KernelCounts()) counts[kernel] += n;

@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "core/csr_matrix.h"
 #include "core/tensor.h"
@@ -52,13 +52,13 @@ class Function {
 
   // The values that symbols take for these inputs, capacities rounded up.
   absl::StatusOr<SymbolValues> BindSymbols(absl::Span<const Tensor> inputs) const;
-  absl::StatusOr<Entry*> EntryFor(absl::Span<const Tensor> inputs)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Requires mutex_.
+  absl::StatusOr<Entry*> EntryFor(absl::Span<const Tensor> inputs);
 
   const Program program_;
   const CompileOptions options_;
-  mutable absl::Mutex mutex_;
-  std::vector<std::unique_ptr<Entry>> entries_ ABSL_GUARDED_BY(mutex_);  // newest last
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Entry>> entries_;  // newest last; guarded by mutex_
 };
 
 // Appends the three tensors that feed a Graph::CsrInput.

@@ -78,6 +78,8 @@ struct Traits {
   bool elementwise = false;  // broadcasts its inputs and computes each element alone
   bool commutative = false;  // of its first two inputs
   bool leaf = false;         // has a value from outside (input, constant): never computed
+  bool view = false;         // the output is the bytes of input 0: never computed, shares memory
+  bool shape_only = false;   // reads its inputs' shapes, never their elements
   bool internal = false;     // made by passes only: never in a file, needs no gradient
 };
 

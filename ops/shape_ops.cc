@@ -410,11 +410,12 @@ Var SizeOf(Operand x, absl::Span<const int64_t> axes, DType dtype) {
   return Apply1(SizeOfOp(), {x}, {{"axes", std::move(list)}, {"dtype", dtype}});
 }
 
-Var SumTo(Var v, const Shape& target) {
+Var SumTo(Operand x, const Shape& target) {
+  const Var v = x.var;
   if (!v.valid() || v.shape() == target) return v;
   const Shape& from = v.shape();
   if (absl::Status s = CheckBroadcast(target, from); !s.ok()) {
-    return FailAt(v, "sum_to", s.message());
+    return FailAt(x, "sum_to", s.message());
   }
   const int lead = from.rank() - target.rank();
   std::vector<int64_t> axes;
@@ -422,7 +423,7 @@ Var SumTo(Var v, const Shape& target) {
     const bool kept = axis >= lead && target.dim(axis - lead) == from.dim(axis);
     if (!kept && from.dim(axis) != Dim(1)) axes.push_back(axis);
   }
-  Var sum = axes.empty() ? v : Sum(v, axes);
+  Var sum = axes.empty() ? v : Sum(x, axes);
   return sum.shape() == target ? sum : Reshape(sum, target);
 }
 

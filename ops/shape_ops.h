@@ -40,7 +40,7 @@ Var SizeOf(Operand x, absl::Span<const int64_t> axes, DType dtype);
 
 // Undoes broadcasting from `target` to v's shape: the sum over the axes that were broadcast. v
 // itself when the shapes are equal. An error when `target` does not broadcast to v's shape.
-Var SumTo(Var v, const Shape& target);
+Var SumTo(Operand x, const Shape& target);
 
 // A tensor of zeros with the element type of `like`.
 Var ZerosLike(Var like, const Shape& shape);

@@ -1,0 +1,358 @@
+// What every op must do, driven by its samples.
+
+#include "tests/ops/samples.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "core/parallel.h"
+#include "core/philox.h"
+#include "gmock/gmock.h"
+#include "graph/executable.h"
+#include "graph/gradient_check.h"
+#include "graph/gradients.h"
+#include "graph/model.pb.h"
+#include "graph/program_proto.h"
+#include "gtest/gtest.h"
+#include "ops/arithmetic.h"
+#include "ops/op_list.h"
+
+namespace adjoint::testing {
+namespace {
+
+using graph::CompileOptions;
+using graph::Executable;
+using graph::Graph;
+using graph::Program;
+using ops::Var;
+using ::testing::HasSubstr;
+
+Tensor Draw(const SampleArg& arg, uint64_t stream) {
+  const bool floating = IsFloating(arg.spec.dtype);
+  Tensor t =
+      Tensor::Empty({arg.spec.dtype == DType::kF32 ? DType::kF64 : arg.spec.dtype, arg.spec.shape});
+  PhiloxEngine random({.seed = 5, .stream = stream});
+  for (int64_t i = 0; i < t.size(); ++i) {
+    const uint32_t high = random(), low = random();
+    double value = arg.low + (arg.high - arg.low) * UniformDouble(high, low);
+    if (!floating)
+      value = std::floor(arg.low + (arg.high - arg.low + 1) * UniformDouble(high, low));
+    if (arg.spec.dtype == DType::kBool) value = high & 1;
+    if (!arg.values.empty()) value = arg.values[i];
+    VisitDType(t.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      t.mutable_data<T>()[i] = static_cast<T>(value);
+    });
+  }
+  return t;
+}
+
+Tensor ToF32(const Tensor& from) {
+  if (from.dtype() != DType::kF64) return from;
+  Tensor to = Tensor::Empty({DType::kF32, from.shape()});
+  for (int64_t i = 0; i < from.size(); ++i) {
+    to.mutable_data<float>()[i] = static_cast<float>(from.data<double>()[i]);
+  }
+  return to;
+}
+
+// Inputs of a sample in f64, and rounded to f32 beforehand so that both types see the same numbers.
+std::vector<Tensor> InputsOf(const Sample& sample, DType floating) {
+  std::vector<Tensor> inputs;
+  for (size_t i = 0; i < sample.args.size(); ++i) {
+    Tensor t = Draw(sample.args[i], i);
+    if (floating == DType::kF32) t = ToF32(t);
+    inputs.push_back(t);
+  }
+  return inputs;
+}
+
+struct BuildOptions {
+  bool behind_nodes = false;        // operands are results of nodes and die at the op
+  bool symbolic_first_dim = false;  // extents equal to the first operand's first are a symbol
+};
+
+absl::StatusOr<Program> BuildProgram(const Sample& sample, const std::vector<Tensor>& inputs,
+                                     const BuildOptions& options = {}) {
+  auto graph = std::make_shared<Graph>();
+  std::vector<Var> vars, operands;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    TensorSpec spec = inputs[i].spec();
+    if (options.symbolic_first_dim && spec.shape.rank() > 0 && inputs[0].shape().rank() > 0 &&
+        spec.shape.dim(0) == inputs[0].shape().dim(0)) {
+      spec.shape.set_dim(0, Dim::Symbol("n"));
+    }
+    vars.push_back(graph->Input(absl::StrCat("x", i), spec));
+    const bool twice = options.behind_nodes && IsFloating(inputs[i].dtype());
+    operands.push_back(twice ? ops::Neg(ops::Neg(vars.back())) : vars.back());
+  }
+  const std::vector<Var> outputs = sample.build(operands);
+  if (!graph->status().ok()) return graph->status();
+  Program program{.name = "sample", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
+  for (size_t i = 0; i < vars.size(); ++i) program.AddInput(absl::StrCat("x", i), vars[i]);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    program.AddOutput(absl::StrCat("y", i), outputs[i]);
+  }
+  return program;
+}
+
+struct RunResult {
+  std::vector<Tensor> outputs;
+  std::set<std::string> kernels;
+  int in_place = 0;
+};
+
+absl::StatusOr<RunResult> RunProgram(const Program& program, const std::vector<Tensor>& inputs,
+                                     const CompileOptions& options = {}) {
+  auto exe = Executable::Compile(program, options);
+  if (!exe.ok()) return exe.status();
+  auto ws = (*exe)->NewWorkspace();
+  if (!ws.ok()) return ws.status();
+  RunResult result;
+  if (absl::Status s = (*exe)->Run(**ws, inputs, nullptr, &result.outputs); !s.ok()) return s;
+  for (const auto& step : (*exe)->Steps()) result.kernels.insert(step.kernel);
+  result.in_place = (*exe)->storage().in_place_outputs;
+  return result;
+}
+
+absl::StatusOr<RunResult> RunSample(const Sample& sample, const std::vector<Tensor>& inputs,
+                                    const CompileOptions& options = {}) {
+  auto program = BuildProgram(sample, inputs);
+  if (!program.ok()) return program.status();
+  return RunProgram(*program, inputs, options);
+}
+
+// Nodes as they were built, on the reference kernels.
+CompileOptions ReferenceOnly() {
+  CompileOptions options;
+  options.optimize = false;
+  std::set<std::string> names;
+  for (const ops::OpDef* op : ops::AllOps()) {
+    for (const ops::KernelDef& kernel : op->kernels) names.insert(kernel.name);
+  }
+  names.erase("reference");
+  options.skip_kernels.assign(names.begin(), names.end());
+  return options;
+}
+
+CompileOptions Unoptimized() {
+  CompileOptions options;
+  options.optimize = false;
+  return options;
+}
+
+void ExpectClose(const Tensor& got, const Tensor& want, double tolerance) {
+  ASSERT_EQ(got.shape(), want.shape());
+  for (int64_t i = 0; i < got.size(); ++i) {
+    const double a = got.ValueAt(i), b = want.ValueAt(i);
+    if (std::isnan(b) || std::isinf(b)) {
+      EXPECT_TRUE(std::isnan(b) ? std::isnan(a) : a == b)
+          << "element " << i << ": " << a << ", " << b;
+      continue;
+    }
+    EXPECT_LE(std::abs(a - b), tolerance * std::max(1.0, std::abs(b)))
+        << "element " << i << ": " << a << " for " << b;
+  }
+}
+
+void ExpectSame(const std::vector<Tensor>& got, const std::vector<Tensor>& want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_TRUE(BitwiseEqual(got[i], want[i]))
+        << "output " << i << ": " << got[i].ToString(32) << " and " << want[i].ToString(32);
+  }
+}
+
+class SampleTest : public ::testing::TestWithParam<Sample> {};
+
+// f64: fast kernels and passes agree with the reference kernels on the nodes as built.
+TEST_P(SampleTest, AgreesWithTheReferenceInF64) {
+  const Sample& sample = GetParam();
+  if (!sample.in_f64) GTEST_SKIP() << "the op takes no floating operand";
+  const std::vector<Tensor> inputs = InputsOf(sample, DType::kF64);
+  auto reference = RunSample(sample, inputs, ReferenceOnly());
+  ASSERT_TRUE(reference.ok()) << reference.status();
+  auto fast = RunSample(sample, inputs);
+  ASSERT_TRUE(fast.ok()) << fast.status();
+  ASSERT_EQ(fast->outputs.size(), reference->outputs.size());
+  for (size_t i = 0; i < fast->outputs.size(); ++i) {
+    ExpectClose(fast->outputs[i], reference->outputs[i], 1e-12);
+  }
+}
+
+// f32: the default kernels, the one promised among them, within the sample's tolerance of f64.
+TEST_P(SampleTest, AgreesWithTheReferenceInF32) {
+  const Sample& sample = GetParam();
+  const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
+  std::vector<Tensor> exact;
+  for (const Tensor& t : inputs) {
+    if (t.dtype() != DType::kF32 || !sample.in_f64) {
+      exact.push_back(t);
+      continue;
+    }
+    Tensor wide = Tensor::Empty({DType::kF64, t.shape()});
+    for (int64_t i = 0; i < t.size(); ++i) wide.mutable_data<double>()[i] = t.data<float>()[i];
+    exact.push_back(wide);
+  }
+  auto reference = RunSample(sample, exact, ReferenceOnly());
+  ASSERT_TRUE(reference.ok()) << reference.status();
+  for (const CompileOptions& options : {Unoptimized(), CompileOptions{}, ReferenceOnly()}) {
+    auto fast = RunSample(sample, inputs, options);
+    ASSERT_TRUE(fast.ok()) << fast.status();
+    for (size_t i = 0; i < fast->outputs.size(); ++i) {
+      ExpectClose(fast->outputs[i], reference->outputs[i], sample.f32_tolerance);
+    }
+  }
+  if (!sample.fast_kernel.empty()) {
+    auto fast = RunSample(sample, inputs, Unoptimized());
+    EXPECT_TRUE(fast->kernels.count(absl::StrCat(sample.op, "/", sample.fast_kernel)))
+        << "ran " << ::testing::PrintToString(fast->kernels);
+  }
+}
+
+TEST_P(SampleTest, GradientsAgreeWithDifferencesToSecondOrder) {
+  const Sample& sample = GetParam();
+  if (!sample.gradient) GTEST_SKIP() << "the sample has no gradient by definition";
+  const absl::Status status = graph::CheckGradients(sample.build, InputsOf(sample, DType::kF64));
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_P(SampleTest, BitsDoNotDependOnTheNumberOfThreads) {
+  const Sample& sample = GetParam();
+  const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
+  SetNumThreads(1);
+  auto one = RunSample(sample, inputs);
+  SetNumThreads(2);
+  auto two = RunSample(sample, inputs);
+  ASSERT_TRUE(one.ok() && two.ok()) << one.status() << two.status();
+  ExpectSame(two->outputs, one->outputs);
+}
+
+// Operands that die with the op let it write over them; its result must not change.
+TEST_P(SampleTest, WritingOverDeadOperandsIsSafe) {
+  const Sample& sample = GetParam();
+  const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
+  auto plain = RunSample(sample, inputs, Unoptimized());
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  auto program = BuildProgram(sample, inputs, {.behind_nodes = true});
+  ASSERT_TRUE(program.ok()) << program.status();
+  auto behind = RunProgram(*program, inputs, Unoptimized());
+  ASSERT_TRUE(behind.ok()) << behind.status();
+  ExpectSame(behind->outputs, plain->outputs);
+}
+
+TEST_P(SampleTest, SurvivesTheModelFormat) {
+  const Sample& sample = GetParam();
+  const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
+  auto program = BuildProgram(sample, inputs);
+  ASSERT_TRUE(program.ok()) << program.status();
+  graph::proto::ProgramProto message;
+  ASSERT_TRUE(graph::ToProto(*program, &message).ok());
+  auto back = graph::FromProto(message);
+  ASSERT_TRUE(back.ok()) << back.status();
+  auto before = RunProgram(*program, inputs), after = RunProgram(*back, inputs);
+  ASSERT_TRUE(before.ok() && after.ok()) << before.status() << after.status();
+  ExpectSame(after->outputs, before->outputs);
+}
+
+// Built with a symbol for the first extent, differentiated, and specialised. Samples whose
+// attributes fix that extent cannot be; EnoughSamplesAreSymbolic counts the others.
+absl::StatusOr<Program> BuildSymbolic(const Sample& sample, const std::vector<Tensor>& inputs) {
+  return BuildProgram(sample, inputs, {.symbolic_first_dim = true});
+}
+
+TEST_P(SampleTest, SymbolicShapesSpecialiseToTheSameResult) {
+  const Sample& sample = GetParam();
+  const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
+  if (inputs[0].shape().rank() == 0) GTEST_SKIP() << "the first operand has no extent";
+  auto program = BuildSymbolic(sample, inputs);
+  if (!program.ok()) GTEST_SKIP() << "an attribute fixes the extent: " << program.status();
+  const int64_t n = inputs[0].shape()[0];
+  auto plain = RunSample(sample, inputs);
+  auto concrete = graph::Specialize(*program, {{"n", n}});
+  ASSERT_TRUE(concrete.ok()) << concrete.status();
+  auto result = RunProgram(*concrete, inputs);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ExpectSame(result->outputs, plain->outputs);
+  if (!sample.gradient) return;
+  auto* const g = const_cast<Graph*>(program->graph.get());
+  std::vector<Var> ys, xs;
+  for (const auto& port : program->outputs) {
+    if (IsFloating(port.var.dtype())) ys.push_back(port.var);
+  }
+  for (const auto& port : program->inputs) {
+    if (IsFloating(port.var.dtype())) xs.push_back(port.var);
+  }
+  const std::vector<Var> gradients = graph::Gradients(ys, xs);
+  ASSERT_TRUE(g->status().ok()) << g->status();
+  for (size_t i = 0; i < xs.size(); ++i) EXPECT_EQ(gradients[i].spec(), xs[i].spec());
+}
+
+std::string SampleName(const ::testing::TestParamInfo<Sample>& info) {
+  std::string name = absl::StrCat(info.param.op, "_", info.param.label, "_", info.index);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, SampleTest, ::testing::ValuesIn(AllSamples()), SampleName);
+
+TEST(SamplesTest, EveryOpHasOne) {
+  std::set<std::string> sampled;
+  for (const Sample& s : AllSamples()) sampled.insert(s.op);
+  for (const ops::OpDef* op : ops::AllOps()) {
+    if (op->traits.leaf || op->traits.internal) continue;
+    EXPECT_TRUE(sampled.count(op->name)) << op->name << " has no sample";
+  }
+  for (const std::string& name : sampled) {
+    EXPECT_NE(ops::FindOp(name), nullptr) << "samples of '" << name << "', which is no op";
+  }
+}
+
+TEST(SamplesTest, EnoughSamplesAreSymbolic) {
+  int symbolic = 0, all = 0;
+  for (const Sample& sample : AllSamples()) {
+    const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
+    if (inputs[0].shape().rank() == 0) continue;
+    ++all;
+    symbolic += BuildSymbolic(sample, inputs).ok() ? 1 : 0;
+  }
+  EXPECT_GE(symbolic, all * 2 / 3) << "of " << all;
+}
+
+TEST(OpRecordTest, DeclaresWhatItNeeds) {
+  std::set<std::string> names;
+  for (const ops::OpDef* op : ops::AllOps()) {
+    EXPECT_TRUE(names.insert(op->name).second) << op->name << " is listed twice";
+    if (op->traits.leaf) continue;
+    ASSERT_FALSE(op->kernels.empty()) << op->name;
+    EXPECT_EQ(op->kernels.back().name, "reference") << op->name;
+    EXPECT_TRUE(op->vjp || op->traits.internal) << op->name << " has no gradient rule";
+    EXPECT_EQ(static_cast<bool>(op->tile), op->traits.elementwise && !op->traits.internal)
+        << op->name;
+  }
+}
+
+TEST(ErrorSamplesTest, MessagesNameTheRuleAndTheUsersLine) {
+  int index = 0;
+  for (const ErrorSample& sample : AllErrors()) {
+    Graph graph;
+    std::vector<Var> vars;
+    for (size_t i = 0; i < sample.args.size(); ++i) {
+      vars.push_back(graph.Input(absl::StrCat("x", i), sample.args[i].spec));
+    }
+    sample.build(vars);
+    const std::string message(graph.status().message());
+    EXPECT_THAT(message, HasSubstr(sample.message)) << sample.op << ", error " << index;
+    EXPECT_THAT(message, HasSubstr("tests/ops/samples_")) << "error " << index;
+    ++index;
+  }
+  EXPECT_GT(index, 20);
+}
+
+}  // namespace
+}  // namespace adjoint::testing
