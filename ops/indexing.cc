@@ -18,7 +18,7 @@ namespace adjoint::ops {
 namespace {
 
 constexpr int64_t kGrain = 1 << 16;  // elements a part, about
-constexpr int64_t kStripes = 4;      // parts of the rows that a large scatter_add is cut into
+constexpr int kMaxStripes = 8;       // parts of the rows that a large scatter_add is cut into
 
 // The shape of Gather(x, indices, axis).
 Shape GatheredShape(const Shape& x, const Shape& indices, int axis) {
@@ -176,26 +176,28 @@ struct AddRows {
   }
 };
 
-// Cut into parts by where they write, so that every element gets its updates in the order of j.
+// Cut into stripes of rows by where they write: every element gets its updates in the order of j,
+// so the bits do not depend on the number of stripes, which is that of the threads. Each stripe
+// reads all indices, which pays where there is some work behind an index.
 MaybeKernel PrepareSimdScatterAdd(const KernelRequest& r) {
   if (r.inputs[0].dtype != DType::kF32) return std::unique_ptr<Kernel>();
   ADJOINT_ASSIGN_OR_RETURN(Rows rows, RowsOf(r.inputs[0], r.inputs[1], r.attrs));
   ADJOINT_ASSIGN_OR_RETURN(int64_t bytes, r.outputs[0].ByteSize());
   if (bytes == 0) return std::unique_ptr<Kernel>();
-  // Each stripe reads all indices, which pays where there is some work behind an index.
   const int64_t work = rows.count * rows.inner;
-  const int64_t stripes = work >= 2 * kGrain && rows.inner >= 8 ? kStripes : 1;
-  const int64_t stripe = (rows.extent + stripes - 1) / stripes;
-  const int64_t grain = std::max<int64_t>(1, kGrain * stripes / std::max<int64_t>(work, 1));
+  const bool striped = rows.outer == 1 && work >= 2 * kGrain && rows.inner >= 64;
+  const int64_t grain = striped ? 1 : std::max<int64_t>(1, kGrain / std::max<int64_t>(work, 1));
   return VisitIndexType(r.inputs[1].dtype, [&](auto index_tag) -> MaybeKernel {
     using Index = typename decltype(index_tag)::type;
     static const auto add_rows = Simd<AddRows<Index>>::Select();
-    return MakeKernel([rows, bytes, stripes, stripe, grain](const KernelArgs& args) {
+    return MakeKernel([rows, bytes, striped, grain](const KernelArgs& args) {
       const Index* indices = In<Index>(args, 1);
       ADJOINT_RETURN_IF_ERROR(rows.Check("scatter_add", indices));
       CopyBase(args, bytes);
       const float* updates = In<float>(args, 2);
       float* y = Out<float>(args);
+      const int64_t stripes = striped ? std::min(NumThreads(), kMaxStripes) : 1;
+      const int64_t stripe = (rows.extent + stripes - 1) / stripes;
       ParallelForRange(rows.outer * stripes, grain, [&](int64_t begin, int64_t end) {
         for (int64_t part = begin; part < end; ++part) {
           const int64_t o = part / stripes, first = part % stripes * stripe;

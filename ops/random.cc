@@ -22,32 +22,45 @@ constexpr int64_t kGrain = 1 << 14;  // elements a part: ten rounds of Philox fo
 // An element whose 24 bits are below this is dropped: UniformFloat(bits) < rate, in integers.
 uint32_t ThresholdOf(double rate) { return static_cast<uint32_t>(std::ceil(rate * 0x1p24)); }
 
-// Sixteen blocks of RandomStream at once: element 4 b + w of the sequence is words[w][b - first].
-constexpr int kBlocks = 16;
-struct BlockWords {
-  uint32_t words[4][kBlocks];
-};
+constexpr int kBlocks = 32;
+constexpr int64_t kGroup = 4 * kBlocks;
 
+ADJOINT_INLINE uint32_t High(uint32_t a, uint32_t b) {
+  return static_cast<uint32_t>((uint64_t{a} * b) >> 32);
+}
+
+// Blocks first .. first + 31 of RandomStream (core/philox.h), the elements one after the other. The
+// loops over blocks stay loops, else they are unrolled before they are vectorised.
 ADJOINT_INLINE void MakeBlocks(uint64_t seed, uint64_t stream, uint64_t step, uint64_t first,
-                               BlockWords& out) {
+                               uint32_t* __restrict bits) {
+  uint32_t c0[kBlocks], c1[kBlocks], c2[kBlocks], c3[kBlocks];
+#pragma GCC unroll 1
   for (int b = 0; b < kBlocks; ++b) {
-    out.words[0][b] = static_cast<uint32_t>(first) + static_cast<uint32_t>(b);
-    out.words[1][b] = static_cast<uint32_t>(step);
-    out.words[2][b] = static_cast<uint32_t>(stream);
-    out.words[3][b] = static_cast<uint32_t>(stream >> 32);
+    c0[b] = static_cast<uint32_t>(first) + static_cast<uint32_t>(b);
+    c1[b] = static_cast<uint32_t>(step);
+    c2[b] = static_cast<uint32_t>(stream);
+    c3[b] = static_cast<uint32_t>(stream >> 32);
   }
   uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
+#pragma GCC unroll 1
     for (int b = 0; b < kBlocks; ++b) {
-      const uint64_t p0 = uint64_t{0xD2511F53} * out.words[0][b];
-      const uint64_t p1 = uint64_t{0xCD9E8D57} * out.words[2][b];
-      out.words[0][b] = static_cast<uint32_t>(p1 >> 32) ^ out.words[1][b] ^ key0;
-      out.words[1][b] = static_cast<uint32_t>(p1);
-      out.words[2][b] = static_cast<uint32_t>(p0 >> 32) ^ out.words[3][b] ^ key1;
-      out.words[3][b] = static_cast<uint32_t>(p0);
+      const uint32_t high0 = High(c0[b], 0xD2511F53), low0 = c0[b] * 0xD2511F53;
+      const uint32_t high1 = High(c2[b], 0xCD9E8D57), low1 = c2[b] * 0xCD9E8D57;
+      c0[b] = high1 ^ c1[b] ^ key0;
+      c1[b] = low1;
+      c2[b] = high0 ^ c3[b] ^ key1;
+      c3[b] = low0;
     }
     key0 += 0x9E3779B9;
     key1 += 0xBB67AE85;
+  }
+#pragma GCC unroll 1
+  for (int b = 0; b < kBlocks; ++b) {
+    bits[4 * b] = c0[b];
+    bits[4 * b + 1] = c1[b];
+    bits[4 * b + 2] = c2[b];
+    bits[4 * b + 3] = c3[b];
   }
 }
 
@@ -63,8 +76,6 @@ struct Draw {
 struct DropoutRange {
   static ADJOINT_INLINE void Run(const Draw& d, const float* x, float* y, int64_t begin,
                                  int64_t end) {
-    constexpr int64_t kGroup = 4 * kBlocks;
-    BlockWords blocks;
     uint32_t bits[kGroup];
     float values[kGroup];
     const uint32_t threshold = d.threshold;
@@ -73,10 +84,7 @@ struct DropoutRange {
     while (i < end) {
       const uint64_t element = d.offset + static_cast<uint64_t>(i);
       const int64_t skip = static_cast<int64_t>(element & 3);
-      MakeBlocks(d.stream.seed, d.stream.stream, d.stream.step, element >> 2, blocks);
-      for (int b = 0; b < kBlocks; ++b) {
-        for (int w = 0; w < 4; ++w) bits[4 * b + w] = blocks.words[w][b];
-      }
+      MakeBlocks(d.stream.seed, d.stream.stream, d.stream.step, element >> 2, bits);
       if (skip == 0 && end - i >= kGroup) {
         for (int k = 0; k < kGroup; ++k) values[k] = x[i + k];
         for (int k = 0; k < kGroup; ++k) {

@@ -85,11 +85,15 @@ struct MaxColumns {
     for (int64_t j = 0; j < width; ++j) max[j] = static_cast<float>(total[j]);
     int64_t i = 0;
     for (; i + 4 <= rows; i += 4) {
-      const float* __restrict r = x + i * stride;
+      const float* __restrict r0 = x + i * stride;
+      const float* __restrict r1 = r0 + stride;
+      const float* __restrict r2 = r1 + stride;
+      const float* __restrict r3 = r2 + stride;
       for (int64_t j = 0; j < width; ++j) {
-        const float* c = r + j;
-        const float pair = Larger(c[0], c[stride]);
-        max[j] = Larger(max[j], Larger(pair, Larger(c[2 * stride], c[3 * stride])));
+        // Loaded before anything is compared, and compared in a chain: the vectoriser takes no
+        // other form.
+        const float a = r0[j], b = r1[j], c = r2[j], d = r3[j], m = max[j];
+        max[j] = Larger(Larger(Larger(Larger(m, a), b), c), d);
       }
     }
     for (; i < rows; ++i) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "absl/container/inlined_vector.h"
 #include "core/parallel.h"
 
 namespace adjoint::ops {
@@ -10,7 +11,7 @@ namespace {
 
 constexpr int64_t kTile = 16;        // 16 elements of f32 are a cache line
 constexpr int64_t kGrain = 1 << 16;  // elements a part, about
-constexpr int64_t kShortRun = 16;    // bytes; below, a loop beats memcpy
+constexpr int64_t kShortRun = 16;    // bytes; up to here a loop beats memcpy
 
 // Calls fn with an unsigned integer of the element's size.
 template <typename Fn>
@@ -124,27 +125,62 @@ void CopyTransposed(const StridedCopy& c, int axis, const T* source, T* target) 
   });
 }
 
+// Walks the first `rank` axes from index number `flat` on.
+class Walk {
+ public:
+  Walk(const StridedCopy& copy, int rank, int64_t flat)
+      : copy_(copy), place_(PlaceOf(copy, rank, flat)), index_(rank) {
+    for (int axis = rank - 1; axis >= 0; --axis) {
+      index_[axis] = flat % copy.extents[axis];
+      flat /= copy.extents[axis];
+    }
+  }
+
+  Place place() const { return place_; }
+
+  void Next() {
+    for (size_t axis = index_.size(); axis-- > 0;) {
+      place_.source += copy_.source_strides[axis];
+      place_.target += copy_.target_strides[axis];
+      if (++index_[axis] < copy_.extents[axis]) return;
+      place_.source -= copy_.extents[axis] * copy_.source_strides[axis];
+      place_.target -= copy_.extents[axis] * copy_.target_strides[axis];
+      index_[axis] = 0;
+    }
+  }
+
+ private:
+  const StridedCopy& copy_;
+  Place place_;
+  absl::InlinedVector<int64_t, 6> index_;
+};
+
 template <typename T>
 void CopyRows(const StridedCopy& c, const T* source, T* target) {
   const int outer_rank = static_cast<int>(c.extents.size()) - 1;
   int64_t rows = 1;
   for (int axis = 0; axis < outer_rank; ++axis) rows *= c.extents[axis];
-  int64_t n = c.extents[outer_rank];
+  const int64_t n = c.extents[outer_rank];
   const int64_t source_stride = c.source_strides[outer_rank];
   const int64_t target_stride = c.target_strides[outer_rank];
-  // Few long rows are cut into pieces, many short ones gathered into parts.
-  const int64_t pieces = rows >= 8 ? 1 : std::max<int64_t>(1, n / kGrain);
-  const int64_t piece = (n + pieces - 1) / pieces;
-  const int64_t grain = std::max<int64_t>(1, kGrain / std::max<int64_t>(piece, 1));
-  ParallelForRange(rows * pieces, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part) {
-      const Place place = PlaceOf(c, outer_rank, part / pieces);
-      const int64_t first = part % pieces * piece;
-      CopyRow(source + place.source + first * source_stride, source_stride,
-              target + place.target + first * target_stride, target_stride,
-              std::min(piece, n - first));
-    }
-  });
+  if (rows >= 8 || n < 2 * kGrain) {
+    ParallelForRange(rows, std::max<int64_t>(1, kGrain / n), [&](int64_t begin, int64_t end) {
+      Walk walk(c, outer_rank, begin);
+      for (int64_t row = begin; row < end; ++row, walk.Next()) {
+        CopyRow(source + walk.place().source, source_stride, target + walk.place().target,
+                target_stride, n);
+      }
+    });
+    return;
+  }
+  // Few long rows: each is cut into pieces.
+  for (int64_t row = 0; row < rows; ++row) {
+    const Place place = PlaceOf(c, outer_rank, row);
+    ParallelForRange(n, kGrain, [&](int64_t begin, int64_t end) {
+      CopyRow(source + place.source + begin * source_stride, source_stride,
+              target + place.target + begin * target_stride, target_stride, end - begin);
+    });
+  }
 }
 
 }  // namespace

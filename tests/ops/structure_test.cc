@@ -264,7 +264,7 @@ TEST(Threads, ResultsDoNotDependOnTheirNumber) {
       {&GatherOp(), {Random({500, 40}), indices}, {{"axis", int64_t{0}}}, 0},
       {&GatherOp(), {Random({30, 500}), indices}, {{"axis", int64_t{1}}}, 0},
       {&ScatterAddOp(),
-       {Random({500, 40}), indices, Random({9000, 40}, 3)},
+       {Random({500, 64}), indices, Random({9000, 64}, 3)},
        {{"axis", int64_t{0}}},
        0},
   };
