@@ -1,0 +1,232 @@
+#ifndef ADJOINT_NN_MODEL_H_
+#define ADJOINT_NN_MODEL_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/tensor.h"
+#include "graph/function.h"
+#include "graph/variables.h"
+#include "nn/callbacks.h"
+#include "nn/data.h"
+#include "nn/history.h"
+#include "nn/losses.h"
+#include "nn/metrics.h"
+#include "nn/network.h"
+#include "nn/optimizer_arg.h"
+#include "nn/programs.h"
+#include "nn/topology.h"
+#include "optim/optimizer.h"
+
+namespace adjoint::nn {
+
+struct ModelOptions {
+  // "model", or "sequential", when empty.
+  std::string name = {};
+  // Of initial weights, and of shuffling and dropout where Fit is not told another. Equal seeds
+  // give equal bytes.
+  uint64_t seed = 0;
+};
+
+struct ValidationData {
+  DataList x;
+  DataList y;
+};
+
+struct FitOptions {
+  int epochs = 1;
+  int64_t batch_size = 32;
+  // Evaluated after every epoch. At most one of the two.
+  ValidationData validation_data = {};
+  // This part of the samples, the last ones, is kept from training and evaluated instead.
+  double validation_split = 0;
+  int64_t validation_batch_size = 0;  // 0: batch_size
+  bool shuffle = true;                // a new order every epoch
+  int verbose = 1;                    // 0 nothing, 1 a bar, 2 a line an epoch
+  std::vector<std::shared_ptr<Callback>> callbacks = {};
+  std::optional<uint64_t> seed = {};  // of the order of samples and of dropout; the model's if none
+  // Epochs that count as done: trains epochs - initial_epoch of them and names them from there.
+  int initial_epoch = 0;
+  std::ostream* out = nullptr;  // standard output when null
+};
+
+struct EvaluateOptions {
+  int64_t batch_size = 32;
+  int verbose = 1;
+  std::ostream* out = nullptr;
+};
+
+struct PredictOptions {
+  int64_t batch_size = 32;
+};
+
+struct SaveOptions {
+  bool include_optimizer = true;  // without it the file is smaller and training starts anew
+};
+
+// A network with its weights, which can be trained, evaluated, asked and saved. Mistakes in how it
+// was put together surface at Compile. Not thread-safe. Movable; a moved-from model can only be
+// destroyed.
+//
+// Where a layer stands in two models, each has weights of its own.
+class Model {
+ public:
+  // The functional API: what lies between `inputs`, made by nn::Input, and `outputs`.
+  Model(const OutputList& inputs, const OutputList& outputs, ModelOptions options = {});
+  virtual ~Model() = default;
+  Model(Model&&) = default;
+  Model& operator=(Model&&) = default;
+
+  // Sets what to train for. Weights stay as they are when compiled again; the optimizer starts
+  // anew. `loss` and `metrics` are for every output. Errors: of the network's construction, an
+  // unknown name, a value of the optimizer's out of range.
+  absl::Status Compile(const OptimizerArg& optimizer, Loss loss, std::vector<Metric> metrics = {});
+  // An entry an output.
+  absl::Status Compile(const OptimizerArg& optimizer, Objective objective);
+
+  // Trains. Loss and metrics are means over the epoch's samples, taken as training goes on; a last,
+  // smaller batch counts by its size. Which samples form a batch, and every bit of the result,
+  // depend on the seed, on the epochs trained so far in the model's life, and on nothing else: not
+  // on the number of threads.
+  absl::StatusOr<History> Fit(const DataList& x, const DataList& y, const FitOptions& options = {});
+
+  // "loss" and the metrics.
+  absl::StatusOr<Logs> Evaluate(const DataList& x, const DataList& y,
+                                const EvaluateOptions& options = {});
+
+  // What the network gives for each sample. For models of one output.
+  absl::StatusOr<Tensor> Predict(const DataList& x, const PredictOptions& options = {});
+  // A tensor an output.
+  absl::StatusOr<std::vector<Tensor>> PredictAll(const DataList& x,
+                                                 const PredictOptions& options = {});
+
+  // Makes the weights, for samples like these: what the first Fit, Evaluate or Predict does.
+  absl::Status Build(const DataList& x);
+
+  // A table of layers, output shapes and numbers of parameters, as Keras prints it.
+  std::string Summary() const;
+
+  // Writes a file that holds everything: network, weights, what it is compiled for, the state of
+  // the optimizer and of the training, and the sections. Errors: a layer that cannot be saved (by
+  // name), a model without weights yet, those of writing.
+  absl::Status Save(const std::string& path, const SaveOptions& options = {}) const;
+  // A model that predicts, evaluates and trains on as the saved one would have. A loss or metric
+  // that was a function of the user's is not in the file; such a model must be compiled again.
+  static absl::StatusOr<Model> Load(const std::string& path);
+
+  // Ends Fit after the batch that is being trained. For callbacks.
+  void StopTraining() { stop_training_ = true; }
+
+  // The optimizer's rate from the next step on. Requires a compiled model.
+  absl::Status SetLearningRate(double rate);
+  double learning_rate() const;
+
+  const std::string& name() const { return name_; }
+  uint64_t seed() const { return seed_; }
+  bool compiled() const { return optimizer_ != nullptr; }
+  int64_t epochs_trained() const { return epochs_trained_; }
+  const Network& network() const { return network_; }
+
+  // Weights ("dense/kernel") and the optimizer's state ("optimizer/..."). Values of the same spec
+  // may be set.
+  const graph::VariableStore& variables() const { return variables_; }
+  graph::VariableStore& mutable_variables() { return variables_; }
+  // Names of the weights, in the order of layers.
+  std::vector<std::string> WeightNames() const;
+
+  // Bytes of the user's that are saved with the model and loaded again: a vocabulary. Names that
+  // begin with "nn." are the library's.
+  absl::Status SetSection(absl::string_view name, std::string bytes);
+  // Null when there is none.
+  const std::string* FindSection(absl::string_view name) const;
+
+  // How often each kernel has run in this model.
+  std::map<std::string, int64_t> KernelCounts() const;
+
+  // The program, as built, that training, evaluation ("train", "evaluate") or prediction
+  // ("predict") has run last; null before.
+  const graph::Program* FindProgram(absl::string_view name) const;
+
+ protected:
+  Model(absl::StatusOr<Network> network, ModelOptions options, absl::string_view default_name);
+
+  // Replaces the network of a model that has no weights yet.
+  void SetNetwork(absl::StatusOr<Network> network);
+
+  bool sequential_ = false;
+
+ private:
+  // A program for one kind of data.
+  struct CompiledStep {
+    std::string name;  // "train"
+    std::string kind;  // of data: specs as text
+    std::unique_ptr<graph::Function> function;
+    std::vector<Reported> reported;
+    std::vector<Tensor> outputs;  // of the last run, used again
+  };
+
+  absl::Status CheckCompiled(absl::string_view what) const;
+  absl::Status EnsureBuilt(absl::Span<const ValueSpec> inputs);
+  absl::Status InitializeVariables();
+  absl::Status EnsureOptimizerState();
+  void EraseOptimizerState();
+
+  std::vector<ValueSpec> InputSpecs(const DataList& x) const;
+  std::vector<TensorSpec> TargetSpecs(const DataList& y) const;
+  // The program for such data, built now if need be.
+  absl::StatusOr<CompiledStep*> StepFor(absl::string_view name, absl::Span<const ValueSpec> inputs,
+                                        absl::Span<const TensorSpec> targets);
+
+  struct FitData;
+  absl::Status RunEpoch(FitData& data, const FitOptions& options, int epoch, History* history);
+  absl::StatusOr<Logs> RunEvaluation(CompiledStep& step, class BatchFeeder& feeder,
+                                     class ProgressBar* bar);
+
+  absl::StatusOr<std::string> NetworkSection() const;
+  std::string TrainingSection() const;
+  absl::Status ReadTrainingSection(const std::string& bytes);
+
+  std::string name_;
+  uint64_t seed_ = 0;
+  absl::Status construction_;  // of the network
+  Network network_;
+  std::vector<ValueSpec> built_for_;
+  graph::VariableStore variables_;
+  std::shared_ptr<const optim::Optimizer> optimizer_;
+  Objective objective_;
+  std::string why_not_compiled_;  // after Load
+  int64_t epochs_trained_ = 0;
+  bool stop_training_ = false;
+  bool fitting_ = false;
+  std::vector<std::unique_ptr<CompiledStep>> steps_;  // the one used last is the last
+  std::vector<std::pair<std::string, std::string>> sections_;
+};
+
+// A chain of layers:
+//
+//   nn::Sequential model({nn::Dense(16, {.activation = "relu"}), nn::Dense(1)});
+//
+// An Input may stand first; without one the model takes the shape of the first data it sees.
+class Sequential final : public Model {
+ public:
+  explicit Sequential(std::vector<LayerHandle> layers = {}, ModelOptions options = {});
+
+  // Appends a layer. Requires a model without weights yet; Compile reports where it is not so.
+  void Add(LayerHandle layer);
+
+ private:
+  std::vector<LayerHandle> layers_;
+};
+
+}  // namespace adjoint::nn
+
+#endif  // ADJOINT_NN_MODEL_H_

@@ -1,0 +1,225 @@
+#include "nn/programs.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "graph/gradients.h"
+#include "ops/arithmetic.h"
+#include "ops/cast.h"
+#include "ops/reduce.h"
+
+namespace adjoint::nn {
+namespace {
+
+using graph::Graph;
+using graph::Program;
+
+// A program in the making.
+struct Draft {
+  std::shared_ptr<Graph> graph = std::make_shared<Graph>();
+  Program program;
+  StateBindings states{*graph};
+  std::vector<Value> inputs;
+  std::vector<Var> targets;
+  std::vector<Reported> reported;
+
+  Draft(std::string name, absl::Span<const ValueSpec> specs,
+        absl::Span<const TensorSpec> target_specs) {
+    program.name = std::move(name);
+    program.graph = graph;
+    for (size_t i = 0; i < specs.size(); ++i) {
+      inputs.push_back(AddInput(program, *graph, absl::StrCat("x", i), specs[i]));
+    }
+    for (size_t i = 0; i < target_specs.size(); ++i) {
+      const std::string target = absl::StrCat("y", i);
+      targets.push_back(graph->Input(target, target_specs[i], std::source_location()));
+      program.AddInput(target, targets.back());
+    }
+  }
+
+  absl::StatusOr<Program> Finish() {
+    ADJOINT_RETURN_IF_ERROR(graph->status());
+    program.states = states.bindings();
+    return std::move(program);
+  }
+};
+
+// How many numbers a sample has, when `values` begins with the batch's axis; 0 otherwise.
+double NumbersPerSample(Var values) {
+  const Shape& shape = values.shape();
+  if (shape.rank() == 0 || shape.dim(0) != Dim::Symbol("batch")) return 0;
+  double n = 1;
+  for (int axis = 1; axis < shape.rank(); ++axis) {
+    if (!shape.dim(axis).is_known()) return 0;
+    n *= static_cast<double>(shape.dim(axis).value());
+  }
+  return n;
+}
+
+absl::StatusOr<Var> DenseOutput(const Network& network, const Network::Traced& traced, int i) {
+  const Value& value = traced.outputs[i];
+  if (!value.is_csr()) return value.dense();
+  return absl::InvalidArgumentError(absl::StrCat("the model's output, of layer '",
+                                                 network.OutputName(i),
+                                                 "', is sparse; models give dense outputs"));
+}
+
+// Loss and metrics as outputs of the program, and the loss as a var.
+absl::StatusOr<Var> AddObjective(const Network& network, const Objective& objective,
+                                 const Network::Traced& traced, Draft& draft) {
+  Graph& graph = *draft.graph;
+  const int n = static_cast<int>(traced.outputs.size());
+  std::vector<Var> losses, values;
+  std::vector<Reported> reported;
+  std::vector<Var> metrics;
+  for (int i = 0; i < n; ++i) {
+    ADJOINT_ASSIGN_OR_RETURN(const Var y_pred, DenseOutput(network, traced, i));
+    const std::string prefix = n > 1 ? network.OutputName(i) + "_" : "";
+    const Var y_true = draft.targets[i];
+    {
+      const Loss& loss = objective.losses[i];
+      const ops::ScopedName scope(graph, absl::StrCat("loss/", prefix, loss.name()));
+      const Var numbers = loss(y_true, y_pred);
+      ADJOINT_RETURN_IF_ERROR(graph.status());
+      losses.push_back(ops::Mean(numbers));
+    }
+    for (const Metric& metric : objective.metrics[i]) {
+      const ops::ScopedName scope(graph, absl::StrCat("metrics/", prefix, metric.name()));
+      const Var numbers = metric(y_true, y_pred);
+      ADJOINT_RETURN_IF_ERROR(graph.status());
+      const double per_sample = NumbersPerSample(numbers);
+      reported.push_back({prefix + metric.name(), per_sample});
+      metrics.push_back(per_sample > 0 ? ops::Sum(numbers) : ops::Mean(numbers));
+    }
+  }
+  const ops::ScopedName scope(graph, "loss");
+  Var total = losses[0];
+  for (int i = 1; i < n; ++i) total = total + losses[i];
+  for (Var loss : traced.losses) total = total + loss;
+  draft.program.AddOutput("loss", total);
+  draft.reported.push_back({"loss"});
+  for (int i = 0; n > 1 && i < n; ++i) {
+    draft.reported.push_back({network.OutputName(i) + "_loss"});
+    draft.program.AddOutput(draft.reported.back().name, losses[i]);
+  }
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    draft.program.AddOutput(reported[i].name, metrics[i]);
+    draft.reported.push_back(reported[i]);
+  }
+  ADJOINT_RETURN_IF_ERROR(graph.status());
+  return total;
+}
+
+std::vector<Network::Variable> Trainable(const Network& network) {
+  std::vector<Network::Variable> trainable;
+  for (Network::Variable& variable : network.Variables()) {
+    if (variable.decl->trainable) trainable.push_back(std::move(variable));
+  }
+  return trainable;
+}
+
+std::vector<TensorSpec> Specs(const std::vector<Network::Variable>& variables) {
+  std::vector<TensorSpec> specs;
+  for (const Network::Variable& variable : variables) specs.push_back(variable.decl->spec);
+  return specs;
+}
+
+// Gradients and updates of all trainable variables.
+absl::Status AddUpdate(const Network& network, const optim::Optimizer& optimizer, Var loss,
+                       Var step, Draft& draft) {
+  Graph& graph = *draft.graph;
+  const std::vector<Network::Variable> variables = Trainable(network);
+  std::vector<Var> params, slots;
+  for (const Network::Variable& variable : variables) {
+    params.push_back(draft.states.Read(variable.path, variable.decl->spec));
+  }
+  const std::vector<SlotVariable> slot_variables = OptimizerSlots(network, optimizer);
+  for (const SlotVariable& slot : slot_variables) {
+    slots.push_back(draft.states.Read(slot.path, slot.spec));
+  }
+  const Var rate = draft.states.Read(kLearningRateVariable, {DType::kF32, Shape{}});
+  const std::vector<Var> grads = graph::Gradients(loss, params);
+  ADJOINT_RETURN_IF_ERROR(graph.status());
+  const std::string name = optimizer.Config().name;
+  const ops::ScopedName scope(graph, absl::StrCat("optimizer/", name));
+  const optim::UpdateResult update =
+      optimizer.Update(grads, params, slots, {.learning_rate = rate, .step = step});
+  ADJOINT_RETURN_IF_ERROR(graph.status());
+  if (update.params.size() != params.size() || update.slots.size() != slots.size()) {
+    return absl::InternalError(absl::StrCat("optimizer ", name, " returned ", update.params.size(),
+                                            " parameters and ", update.slots.size(), " slots for ",
+                                            params.size(), " and ", slots.size()));
+  }
+  for (size_t i = 0; i < params.size(); ++i) {
+    draft.states.Write(variables[i].path, update.params[i]);
+  }
+  for (size_t i = 0; i < slots.size(); ++i) {
+    draft.states.Write(slot_variables[i].path, update.slots[i]);
+  }
+  draft.states.Write(kStepVariable, step + 1);
+  return graph.status();
+}
+
+}  // namespace
+
+std::vector<SlotVariable> OptimizerSlots(const Network& network,
+                                         const optim::Optimizer& optimizer) {
+  const std::vector<Network::Variable> variables = Trainable(network);
+  std::vector<SlotVariable> slots;
+  for (const optim::SlotSpec& slot : optimizer.Init(Specs(variables))) {
+    slots.push_back({.path = absl::StrCat("optimizer/", variables[slot.param].path, "/", slot.name),
+                     .spec = slot.spec,
+                     .initial = slot.initial});
+  }
+  return slots;
+}
+
+absl::StatusOr<Program> BuildPredictProgram(const Network& network,
+                                            absl::Span<const ValueSpec> inputs) {
+  Draft draft("predict", inputs, {});
+  ADJOINT_ASSIGN_OR_RETURN(const Network::Traced traced,
+                           network.Trace(*draft.graph, draft.inputs, {}, draft.states));
+  for (size_t i = 0; i < traced.outputs.size(); ++i) {
+    ADJOINT_ASSIGN_OR_RETURN(const Var y, DenseOutput(network, traced, static_cast<int>(i)));
+    if (y.shape().rank() == 0 || y.shape().dim(0) != Dim::Symbol("batch")) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the model's output, of layer '", network.OutputName(static_cast<int>(i)),
+                       "', is ", y.spec().ToString(), "; its first axis must be the batch"));
+    }
+    draft.program.AddOutput(absl::StrCat("y", i), y);
+  }
+  return draft.Finish();
+}
+
+absl::StatusOr<StepProgram> BuildEvaluateProgram(const Network& network, const Objective& objective,
+                                                 absl::Span<const ValueSpec> inputs,
+                                                 absl::Span<const TensorSpec> targets) {
+  Draft draft("evaluate", inputs, targets);
+  ADJOINT_ASSIGN_OR_RETURN(const Network::Traced traced,
+                           network.Trace(*draft.graph, draft.inputs, {}, draft.states));
+  ADJOINT_RETURN_IF_ERROR(AddObjective(network, objective, traced, draft).status());
+  ADJOINT_ASSIGN_OR_RETURN(Program program, draft.Finish());
+  return StepProgram{std::move(program), std::move(draft.reported)};
+}
+
+absl::StatusOr<StepProgram> BuildTrainProgram(const Network& network, const Objective& objective,
+                                              const optim::Optimizer& optimizer,
+                                              absl::Span<const ValueSpec> inputs,
+                                              absl::Span<const TensorSpec> targets) {
+  Draft draft("train", inputs, targets);
+  const Var seed = draft.graph->Input("seed", {DType::kI64, Shape{}}, std::source_location());
+  draft.program.AddInput("seed", seed);
+  const Var step = draft.states.Read(kStepVariable, {DType::kI64, Shape{}});
+  ADJOINT_ASSIGN_OR_RETURN(
+      const Network::Traced traced,
+      network.Trace(*draft.graph, draft.inputs, {.training = true, .seed = seed, .step = step},
+                    draft.states));
+  ADJOINT_ASSIGN_OR_RETURN(const Var loss, AddObjective(network, objective, traced, draft));
+  ADJOINT_RETURN_IF_ERROR(AddUpdate(network, optimizer, loss, step, draft));
+  ADJOINT_ASSIGN_OR_RETURN(Program program, draft.Finish());
+  return StepProgram{std::move(program), std::move(draft.reported)};
+}
+
+}  // namespace adjoint::nn

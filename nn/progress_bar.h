@@ -1,0 +1,60 @@
+#ifndef ADJOINT_NN_PROGRESS_BAR_H_
+#define ADJOINT_NN_PROGRESS_BAR_H_
+
+#include <cstdint>
+#include <functional>
+#include <ostream>
+#include <string>
+
+#include "nn/history.h"
+
+namespace adjoint::nn {
+
+enum class Verbosity {
+  kSilent = 0,
+  kBar = 1,   // a bar that is redrawn in place on a terminal, and drawn once when full elsewhere
+  kLine = 2,  // a line when all is done
+};
+
+// Shows how far a loop of a known number of steps is, in Keras' words:
+//
+//   30/30 [==============================] - 0s 5ms/step - loss: 0.5084 - binary_accuracy: 0.7813
+//
+// (tensorflow/python/keras/utils/generic_utils.py, Progbar.) Redraws at most every 50 ms.
+class ProgressBar {
+ public:
+  struct Options {
+    std::ostream* out;
+    Verbosity verbosity = Verbosity::kBar;
+    bool in_place = false;  // `out` is a terminal
+    // Seconds since any moment; a steady clock when not given.
+    std::function<double()> now = {};
+  };
+
+  // Requires steps >= 1. The clock starts.
+  ProgressBar(int64_t steps, Options options);
+
+  // True when it is time to redraw; costs a look at the clock. False unless in place.
+  bool IsDue();
+  // Redraws: `done` steps are done.
+  void Update(int64_t done, const Logs& logs);
+  // Draws the full bar, or the line, and ends it. Once.
+  void Finish(const Logs& logs);
+
+ private:
+  std::string Line(int64_t done, const Logs& logs, bool finished, double now) const;
+  void Draw(const std::string& line);
+
+  const int64_t steps_;
+  const Options options_;
+  double start_;
+  double last_drawn_ = -1;
+  size_t width_ = 0;  // of what is on the line
+};
+
+// Whether standard output is a terminal.
+bool StandardOutputIsTerminal();
+
+}  // namespace adjoint::nn
+
+#endif  // ADJOINT_NN_PROGRESS_BAR_H_

@@ -1,0 +1,61 @@
+#include "nn/registry.h"
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
+
+namespace adjoint::nn {
+namespace {
+
+struct Registry {
+  absl::Mutex mutex;
+  std::map<std::string, LayerFactory> factories = {
+      {"Dense", DenseFromConfig},
+      {"Dropout", DropoutFromConfig},
+      {"Activation", ActivationFromConfig},
+      {"Flatten", FlattenFromConfig},
+      {"Embedding", EmbeddingFromConfig},
+      {"Add", AddFromConfig},
+      {"Concatenate", ConcatenateFromConfig},
+      {"Input", InputFromConfig},
+  };
+};
+
+Registry& GlobalRegistry() {
+  static Registry* const registry = new Registry;
+  return *registry;
+}
+
+}  // namespace
+
+void RegisterLayer(std::string class_name, LayerFactory factory) {
+  Registry& registry = GlobalRegistry();
+  absl::MutexLock lock(&registry.mutex);
+  registry.factories[std::move(class_name)] = std::move(factory);
+}
+
+absl::StatusOr<LayerHandle> MakeLayer(const LayerConfig& config) {
+  LayerFactory factory;
+  {
+    Registry& registry = GlobalRegistry();
+    absl::MutexLock lock(&registry.mutex);
+    const auto it = registry.factories.find(config.class_name);
+    if (it == registry.factories.end()) {
+      return absl::NotFoundError(absl::StrCat(
+          "layer '", config.name, "' is of class '", config.class_name,
+          "', which is not known here; known are ",
+          absl::StrJoin(
+              registry.factories, ", ",
+              [](std::string* out, const auto& entry) { absl::StrAppend(out, entry.first); }),
+          "; a class of your own is made known by nn::RegisterLayer"));
+    }
+    factory = it->second;
+  }
+  return factory(config);
+}
+
+}  // namespace adjoint::nn

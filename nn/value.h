@@ -1,0 +1,56 @@
+#ifndef ADJOINT_NN_VALUE_H_
+#define ADJOINT_NN_VALUE_H_
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "core/tensor_spec.h"
+#include "ops/csr.h"
+#include "ops/var.h"
+
+namespace adjoint::nn {
+
+using ops::CsrVar;
+using ops::Var;
+
+// The type of what flows between layers: of a dense tensor, or of a sparse matrix.
+struct ValueSpec {
+  TensorSpec tensor;
+  bool csr = false;
+
+  // "f32[batch,16]", "csr f32[batch,10000]".
+  std::string ToString() const { return (csr ? "csr " : "") + tensor.ToString(); }
+
+  friend bool operator==(const ValueSpec& a, const ValueSpec& b) {
+    return a.csr == b.csr && a.tensor == b.tensor;
+  }
+  friend bool operator!=(const ValueSpec& a, const ValueSpec& b) { return !(a == b); }
+};
+
+// What flows between layers while a program is built: a dense var or a sparse matrix.
+class Value {
+ public:
+  Value(Var v) : v_(v) {}                // NOLINT: implicit
+  Value(CsrVar v) : v_(std::move(v)) {}  // NOLINT: implicit
+
+  bool is_csr() const { return std::holds_alternative<CsrVar>(v_); }
+  // Requires !is_csr().
+  Var dense() const { return std::get<Var>(v_); }
+  // Requires is_csr().
+  const CsrVar& csr() const { return std::get<CsrVar>(v_); }
+
+  bool valid() const { return is_csr() ? csr().ranges.valid() : dense().valid(); }
+
+  ValueSpec spec() const {
+    if (!is_csr()) return {.tensor = dense().spec()};
+    return {.tensor = {csr().values.dtype(), Shape{csr().rows(), csr().cols}}, .csr = true};
+  }
+
+ private:
+  std::variant<Var, CsrVar> v_;
+};
+
+}  // namespace adjoint::nn
+
+#endif  // ADJOINT_NN_VALUE_H_
