@@ -37,7 +37,7 @@ std::vector<Sample> ReshapeSamples() {
               return ops::Reshape(x, {3, 0, 2});
             }),
       Unary("reshape", "expand_dims", {2, 3}, [](Var x) { return ops::ExpandDims(x, -2); }),
-      Unary("reshape", "squeeze", {1, 3, 1, 2}, [](Var x) { return ops::Squeeze(x); }),
+      Unary("reshape", "squeeze", {3, 1, 2, 1}, [](Var x) { return ops::Squeeze(x); }),
       Unary("reshape", "squeeze_axes", {1, 3, 1, 2}, [](Var x) { return ops::Squeeze(x, {-2}); }),
   };
 }
