@@ -267,13 +267,14 @@ std::unique_ptr<Kernel> MakeCsrMatMul(int64_t rows, int64_t cols, int64_t capaci
   return MakeKernel([shape, run = Simd<ForwardRows>::Select()](const KernelArgs& args) {
     const Operands p = OperandsOf(shape, args);
     const int64_t work = CountEntries(p.x) * p.n;
-    const int64_t parts =
-        std::clamp<int64_t>(work / kMinPartWork, 1, std::min(kMaxForwardParts, shape.rows));
+    const int64_t parts = std::clamp<int64_t>(work / kMinPartWork, 1,
+                                              std::clamp<int64_t>(shape.rows, 1, kMaxForwardParts));
     std::atomic<int64_t> wrong{-1};
-    ParallelForRange(shape.rows, (shape.rows + parts - 1) / parts, [&](int64_t begin, int64_t end) {
-      const int64_t row = run(p, begin, end);
-      if (row >= 0) wrong = row;
-    });
+    ParallelForRange(shape.rows, std::max<int64_t>(1, (shape.rows + parts - 1) / parts),
+                     [&](int64_t begin, int64_t end) {
+                       const int64_t row = run(p, begin, end);
+                       if (row >= 0) wrong = row;
+                     });
     return wrong < 0 ? absl::OkStatus() : ReportRow("csr_matmul", p.x, wrong);
   });
 }
