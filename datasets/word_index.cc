@@ -60,7 +60,11 @@ class JsonRanks final : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return true; }
   bool parse_error(std::size_t at, const std::string&,
                    const nlohmann::detail::exception& error) override {
-    problem = absl::StrCat("byte ", at, ": ", error.what());
+    // "[json.exception.parse_error.101] parse error at line 1, column 10: syntax error ..."
+    absl::string_view what = error.what();
+    const size_t place = what.find(": ");
+    if (place != absl::string_view::npos) what.remove_prefix(place + 2);
+    problem = absl::StrCat("byte ", at, ": ", what);
     return false;
   }
 

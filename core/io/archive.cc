@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 namespace adjoint::io {
@@ -51,15 +52,26 @@ struct ArchiveReader::State {
   }
   absl::Status Damaged() const {
     const char* what = archive_error_string(reader);
-    return Damaged(what != nullptr ? what : "unknown error");
+    // Some of libarchive's messages end in a line break.
+    return Damaged(what != nullptr ? absl::StripAsciiWhitespace(what) : "unknown error");
+  }
+
+  // The next inflated bytes, into piece: their number, 0 at the end, -1 for damage, told in `what`.
+  // A gzip file that ends too early is damage, which gzread by itself takes for an end.
+  int Inflate(const char*& what) {
+    const int got = gzread(gz, piece.data(), static_cast<unsigned>(piece.size()));
+    if (got > 0) return got;
+    int number = Z_OK;
+    what = gzerror(gz, &number);
+    return number == Z_OK || number == Z_STREAM_END ? 0 : -1;
   }
 
   static la_ssize_t ReadInflated(struct archive* reader, void* data, const void** bytes) {
     State* state = static_cast<State*>(data);
-    const int got = gzread(state->gz, state->piece.data(), state->piece.size());
+    const char* what = "";
+    const int got = state->Inflate(what);
     if (got < 0) {
-      int number = 0;
-      archive_set_error(reader, EIO, "gzip: %s", gzerror(state->gz, &number));
+      archive_set_error(reader, EIO, "gzip: %s", what);
       return -1;
     }
     *bytes = state->piece.data();
@@ -115,12 +127,12 @@ absl::StatusOr<bool> ArchiveReader::Next() {
     s.entry = nullptr;
     if (s.gz == nullptr) return false;
     // What follows a tar's end still counts in gzip's checksum.
-    while (true) {
-      const int got = gzread(s.gz, s.piece.data(), s.piece.size());
-      if (got == 0) return false;
-      int number = 0;
-      if (got < 0) return s.Damaged(absl::StrCat("gzip: ", gzerror(s.gz, &number)));
+    const char* what = "";
+    int got;
+    while ((got = s.Inflate(what)) > 0) {
     }
+    if (got < 0) return s.Damaged(absl::StrCat("gzip: ", what));
+    return false;
   }
   // A warning here is about a name in another character set.
   if (result != ARCHIVE_OK && result != ARCHIVE_WARN) {
@@ -190,6 +202,7 @@ absl::StatusOr<std::string> MakeArchive(ArchiveFormat format,
     static_cast<std::string*>(to)->append(static_cast<const char*>(data), size);
     return static_cast<la_ssize_t>(size);
   };
+  archive_write_set_bytes_in_last_block(writer, 1);  // no padding
   bool good = archive_write_open(writer, &bytes, nullptr, append, nullptr) == ARCHIVE_OK;
   for (const ArchiveEntry& from : entries) {
     struct archive_entry* entry = archive_entry_new();
