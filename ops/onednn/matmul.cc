@@ -39,6 +39,10 @@ struct Item {
   int64_t lhs, rhs, bias, out;
 };
 
+// What reading or writing an element counts for, in operations: products with a vector wait for
+// memory.
+constexpr double kFlopsPerElement = 16;
+
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Elements from the start of an operand to its matrix for each batch of the result.
@@ -228,7 +232,8 @@ class Planner {
     kernel_->has_bias_ = config_.bias;
     kernel_->activation_ = config_.activation;
     kernel_->n_ = n_;
-    const double flops = 2.0 * m_ * n_ * k_;
+    const double elements = 1.0 * m_ * k_ + 1.0 * k_ * n_ + 1.0 * m_ * n_;
+    const double flops = std::max(2.0 * m_ * n_ * k_, kFlopsPerElement * elements);
     const bool uniform =
         (lhs_batch_ == batch_ || lhs_batch_ == 1) && (rhs_batch_ == batch_ || rhs_batch_ == 1);
     if (batch_ > 1 && uniform && flops < 2 * kMinPartFlops) {

@@ -1,0 +1,164 @@
+// A dense layer, relu(x W + b), through a compiled graph and in raw oneDNN calls: forward alone,
+// and forward with the gradients of x, W and b. Pairs stand next to each other:
+// dense/<batch>x<in>x<out>/forward/adjoint and .../onednn.
+//
+// On a busy machine the raw calls collapse, because OpenMP's workers spin; OMP_WAIT_POLICY=passive
+// spares them that.
+
+#include <memory>
+#include <string>
+
+#include "benchmark/benchmark.h"
+#include "benchmarks/compiled.h"
+#include "benchmarks/raw_products.h"
+#include "graph/gradients.h"
+#include "graph/graph.h"
+#include "ops/activations.h"
+#include "ops/arithmetic.h"
+#include "ops/matmul.h"
+
+namespace adjoint::benchmarks {
+namespace {
+
+struct Layer {
+  int64_t batch, in, out;
+  bool backward;
+
+  std::string Name() const {
+    return "dense/" + std::to_string(batch) + "x" + std::to_string(in) + "x" + std::to_string(out) +
+           (backward ? "/forward_backward" : "/forward");
+  }
+  double Flops() const { return (backward ? 6.0 : 2.0) * batch * in * out; }
+
+  // x, W, b and, with gradients, the cotangent of y.
+  std::vector<Tensor> Operands() const {
+    std::vector<Tensor> operands = {Random({batch, in}, 1), Random({in, out}, 2), Random({out}, 3)};
+    if (backward) operands.push_back(Random({batch, out}, 4));
+    return operands;
+  }
+};
+
+void Count(benchmark::State& state, const Layer& layer) {
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(layer.Flops() * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+// Outputs y and, with gradients, dx, dW, db.
+absl::StatusOr<Compiled> Compile(const Layer& layer) {
+  auto graph = std::make_shared<graph::Graph>();
+  const std::vector<Tensor> operands = layer.Operands();
+  const char* const names[] = {"x", "w", "b", "dy"};
+  graph::Program program{
+      .name = "dense", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
+  std::vector<ops::Var> v;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    v.push_back(graph->Input(names[i], operands[i].spec()));
+    program.AddInput(names[i], v[i]);
+  }
+  const ops::Var y = ops::Relu(ops::MatMul(v[0], v[1]) + v[2]);
+  program.AddOutput("y", y);
+  if (layer.backward) {
+    const std::vector<ops::Var> gradients = graph::Gradients({y}, {v[0], v[1], v[2]}, {v[3]});
+    for (int i = 0; i < 3; ++i) program.AddOutput(std::string("d") + names[i], gradients[i]);
+  }
+  ADJOINT_RETURN_IF_ERROR(graph->status());
+  return Compiled::Create(program, operands);
+}
+
+// The same in raw calls.
+class RawDense {
+ public:
+  RawDense(const Layer& layer, const std::vector<Tensor>& operands) : backward_(layer.backward) {
+    const auto in = [&](int i) { return operands[i].data<float>().data(); };
+    const auto make = [&](const Shape& shape) {
+      outputs_.push_back(Tensor::Zeros({DType::kF32, shape}));
+      return outputs_.back().mutable_data<float>().data();
+    };
+    float* const y = make({layer.batch, layer.out});
+    forward_ = std::make_unique<RawMatMul>(layer.batch, layer.in, layer.out, in(0), in(1), y,
+                                           RawMatMul::Options{.bias = in(2), .relu = true});
+    if (!backward_) return;
+    float* const dx = make({layer.batch, layer.in});
+    float* const dw = make({layer.in, layer.out});
+    float* const db = make({layer.out});
+    float* const dz = make({layer.batch, layer.out});
+    relu_ = std::make_unique<RawReluGradient>(layer.batch * layer.out, y, in(3), dz);
+    weights_ =
+        std::make_unique<RawWeightGradient>(layer.batch, layer.in, layer.out, in(0), dz, dw, db);
+    data_ = std::make_unique<RawMatMul>(layer.batch, layer.out, layer.in, dz, in(1), dx,
+                                        RawMatMul::Options{.transpose_b = true});
+  }
+
+  void Run() {
+    forward_->Run();
+    if (!backward_) return;
+    relu_->Run();
+    weights_->Run();
+    data_->Run();
+  }
+
+  const std::vector<Tensor>& outputs() const { return outputs_; }
+
+ private:
+  const bool backward_;
+  std::vector<Tensor> outputs_;
+  std::unique_ptr<RawMatMul> forward_, data_;
+  std::unique_ptr<RawReluGradient> relu_;
+  std::unique_ptr<RawWeightGradient> weights_;
+};
+
+void Adjoint(benchmark::State& state, const Layer& layer) {
+  absl::StatusOr<Compiled> ours = Compile(layer);
+  if (!ours.ok()) return state.SkipWithError(ours.status().ToString().c_str());
+  for (auto _ : state) {
+    if (absl::Status s = ours->Run(); !s.ok()) {
+      return state.SkipWithError(s.ToString().c_str());
+    }
+  }
+  Count(state, layer);
+  state.SetLabel(ours->Kernels());
+}
+
+void OneDnn(benchmark::State& state, const Layer& layer) {
+  const std::vector<Tensor> operands = layer.Operands();
+  RawDense raw(layer, operands);
+  raw.Run();
+  const absl::StatusOr<Compiled> ours = Compile(layer);
+  if (!ours.ok()) return state.SkipWithError(ours.status().ToString().c_str());
+  for (size_t i = 0; i < ours->outputs().size(); ++i) {
+    if (RelativeDifference(raw.outputs()[i], ours->outputs()[i]) > 1e-5) {
+      return state.SkipWithError("the two results differ");
+    }
+  }
+  for (auto _ : state) raw.Run();
+  Count(state, layer);
+}
+
+void Register() {
+  for (const bool backward : {false, true}) {
+    for (const Layer& layer : {Layer{512, 10000, 16, backward}, Layer{512, 16, 16, backward},
+                               Layer{128, 784, 512, backward}, Layer{128, 512, 512, backward},
+                               Layer{32, 1024, 1024, backward}, Layer{1, 1024, 1024, backward}}) {
+      using Fn = void (*)(benchmark::State&, const Layer&);
+      for (const auto& [side, fn] : {std::pair<const char*, Fn>{"/adjoint", Adjoint},
+                                     std::pair<const char*, Fn>{"/onednn", OneDnn}}) {
+        benchmark::RegisterBenchmark((layer.Name() + side).c_str(),
+                                     [fn = fn, layer](benchmark::State& s) { fn(s, layer); })
+            ->UseRealTime()
+            ->Unit(benchmark::kMicrosecond);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace adjoint::benchmarks
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  adjoint::benchmarks::Register();
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
