@@ -47,6 +47,8 @@ absl::StatusOr<DType> DTypeFromProto(uint32_t number) {
   return Damaged(absl::StrCat("element type ", number, " is unknown to this version"));
 }
 
+}  // namespace
+
 void ToProto(const TensorSpec& spec, proto::SpecProto* message) {
   message->set_dtype(static_cast<uint32_t>(spec.dtype));
   ToProto(spec.shape, message->mutable_shape());
@@ -59,7 +61,6 @@ absl::StatusOr<TensorSpec> FromProto(const proto::SpecProto& message) {
   return spec;
 }
 
-// False for a kind that has no place in a file.
 bool ToProto(const Attrs::Entry& entry, proto::AttrProto* message) {
   message->set_name(entry.first);
   const AttrValue& value = entry.second;
@@ -128,6 +129,8 @@ absl::StatusOr<AttrValue> FromProto(const proto::AttrProto& message) {
   return Damaged(absl::StrCat("attribute '", message.name(), "' has no value of a known kind"));
 }
 
+namespace {
+
 void ToProto(Var v, proto::ValueProto* message) {
   message->set_node(v.node);
   message->set_output(v.output);
@@ -162,7 +165,7 @@ absl::Status AddNode(const proto::NodeProto& message, Graph* graph) {
   }
   Attrs attrs;
   for (const proto::AttrProto& attr : message.attrs()) {
-    ADJOINT_ASSIGN_OR_RETURN(AttrValue value, FromProto(attr));
+    ADJOINT_ASSIGN_OR_RETURN(AttrValue value, graph::FromProto(attr));
     attrs.Set(attr.name(), std::move(value));
   }
   ADJOINT_ASSIGN_OR_RETURN(const std::vector<Var> outputs,
@@ -171,7 +174,7 @@ absl::Status AddNode(const proto::NodeProto& message, Graph* graph) {
   bool same = static_cast<int>(outputs.size()) == message.outputs_size();
   for (size_t i = 0; same && i < outputs.size(); ++i) {
     ADJOINT_ASSIGN_OR_RETURN(const TensorSpec stored,
-                             FromProto(message.outputs(static_cast<int>(i))));
+                             graph::FromProto(message.outputs(static_cast<int>(i))));
     same = stored == outputs[i].spec();
   }
   if (!same) {

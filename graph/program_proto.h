@@ -3,7 +3,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/attrs.h"
 #include "core/tensor.h"
+#include "core/tensor_spec.h"
 #include "graph/model.pb.h"
 #include "graph/program.h"
 
@@ -19,6 +21,13 @@ absl::StatusOr<Program> FromProto(const proto::ProgramProto& message);
 
 void ToProto(const Tensor& tensor, proto::TensorProto* message);
 absl::StatusOr<Tensor> FromProto(const proto::TensorProto& message);
+
+void ToProto(const TensorSpec& spec, proto::SpecProto* message);
+absl::StatusOr<TensorSpec> FromProto(const proto::SpecProto& message);
+
+// A single attribute. False for a kind that has no place in a file.
+bool ToProto(const Attrs::Entry& entry, proto::AttrProto* message);
+absl::StatusOr<AttrValue> FromProto(const proto::AttrProto& message);
 
 }  // namespace adjoint::graph
 

@@ -7,13 +7,14 @@
 
 #include "core/buffer.h"
 #include "core/status_macros.h"
+#include "graph/passes/dce.h"
 #include "ops/leaf.h"
 
 namespace adjoint::graph {
 namespace {
 
-// Results up to this size are folded whatever they are made of.
-constexpr int64_t kSmallBytes = 1024;
+// Results of a scalar's size are folded whatever they are made of.
+constexpr int64_t kSmallBytes = 8;
 
 bool CanFold(const Graph& graph, const Node& node) {
   if (node.op->traits.leaf) return false;
@@ -80,7 +81,7 @@ absl::StatusOr<Program> FoldConstants(const Program& program) {
       rewriter.Set(from.VarOf(id, i), constant[0]);
     }
   }
-  return rewriter.Finish();
+  return EliminateDeadCode(rewriter.Finish());
 }
 
 }  // namespace adjoint::graph

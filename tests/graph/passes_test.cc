@@ -1,0 +1,224 @@
+// Golden text of programs before and after each pass.
+
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "graph/executable.h"
+#include "graph/gradients.h"
+#include "graph/passes/pass.h"
+#include "gtest/gtest.h"
+#include "ops/activations.h"
+#include "ops/arithmetic.h"
+#include "ops/cast.h"
+#include "ops/matmul.h"
+#include "ops/random.h"
+#include "ops/reduce.h"
+#include "ops/shape_ops.h"
+
+namespace adjoint::graph {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TensorSpec F32(Shape shape) { return {DType::kF32, std::move(shape)}; }
+
+// The program's text without the places in the source.
+std::string Dump(const Program& program) {
+  std::string text;
+  for (absl::string_view line : absl::StrSplit(program.ToString(), '\n')) {
+    absl::StrAppend(&text, line.substr(0, line.find("   # ")), "\n");
+  }
+  return text.substr(0, text.size() - 1);
+}
+
+// Dumps by the name of the pass; "" is before the first.
+std::map<std::string, std::string> DumpsOf(const Program& program) {
+  std::map<std::string, std::string> dumps;
+  PassOptions options;
+  options.observe = [&](absl::string_view pass, const Program& p) {
+    dumps[std::string(pass)] = Dump(p);
+  };
+  auto result = RunPasses(program, options);
+  EXPECT_TRUE(result.ok()) << result.status();
+  return dumps;
+}
+
+// Applies one pass.
+std::string After(const std::string& name, const Program& program) {
+  for (const Pass& pass : AllPasses()) {
+    if (pass.name != name) continue;
+    auto result = pass.run(program);
+    EXPECT_TRUE(result.ok()) << result.status();
+    EXPECT_TRUE(Verify(*result).ok());
+    return Dump(*result);
+  }
+  ADD_FAILURE() << "no pass " << name;
+  return "";
+}
+
+class Builder {
+ public:
+  Var In(const char* name, Shape shape) {
+    const Var v = graph_->Input(name, F32(std::move(shape)));
+    program_.AddInput(name, v);
+    return v;
+  }
+  Graph& graph() { return *graph_; }
+  Program& program() { return program_; }
+
+ private:
+  std::shared_ptr<Graph> graph_ = std::make_shared<Graph>();
+  Program program_{.name = "p", .graph = graph_, .inputs = {}, .outputs = {}, .states = {}};
+};
+
+TEST(PassesTest, DeadCodeGoesAndInputsStay) {
+  Builder b;
+  const Var x = b.In("x", {2});
+  b.In("unused", {3});
+  ops::Exp(x);
+  b.program().AddOutput("y", ops::Relu(x));
+  EXPECT_EQ(After("dce", b.program()), R"(program p
+  in x = %0
+  in unused = %1
+  %0: input(){dtype=f32, name='x', shape=[2]} -> f32[2]
+  %1: input(){dtype=f32, name='unused', shape=[3]} -> f32[3]
+  %2: relu(%0:x f32[2]) -> f32[2]
+  out y = %2
+)");
+}
+
+TEST(PassesTest, SimplifyRemovesWhatDoesNothing) {
+  Builder b;
+  const Var x = b.In("x", {2, 3});
+  const Var w = b.In("w", {4, 3});
+  Var y = ops::Cast(ops::Mul(ops::Div(x, 1.0), 1.0), DType::kF32);
+  y = ops::Reshape(ops::Reshape(y, Shape{6}), Shape{2, 3});
+  b.program().AddOutput("y", ops::MatMul(y, ops::Transpose(w)));
+  const std::string text = After("simplify", b.program());
+  EXPECT_THAT(text, HasSubstr("matmul(%"));
+  EXPECT_THAT(text, HasSubstr("%1:w f32[4,3]){transpose_a=false, transpose_b=true} -> f32[2,4]"));
+  EXPECT_THAT(text, Not(HasSubstr("mul(%0")));
+  EXPECT_THAT(text, Not(HasSubstr("cast(")));
+}
+
+TEST(PassesTest, ConstantsAreComputedUnlessTheyGrow) {
+  Builder b;
+  const Var x = b.In("x", {2});
+  const Var c = b.graph().Constant(Tensor::Of<float>({2}, {1, 2}));
+  b.program().AddOutput("y", x * ops::Sqrt(c + c));
+  b.program().AddOutput("zeros", ops::BroadcastTo(c * 0.0, Shape{1000, 2}));
+  b.program().AddOutput("n", ops::SizeOf(x, {0}, DType::kF32));
+  const std::string text = After("fold", b.program());
+  EXPECT_THAT(text, HasSubstr("constant(){value=f32[2] {1.41421, 2}}"));
+  EXPECT_THAT(text, HasSubstr("broadcast_to("));
+  EXPECT_THAT(text, HasSubstr("constant(){value=f32[] {2}}"));
+}
+
+TEST(PassesTest, EqualNodesAreMergedAndDrawsAreNot) {
+  Builder b;
+  const Var x = b.In("x", {4});
+  const Var y = b.In("y", {4});
+  const Var seed = b.graph().Constant(Tensor::Scalar<int64_t>(1));
+  const Var a = ops::Dropout(x, 0.5, seed, seed);
+  const Var c = ops::Dropout(x, 0.5, seed, seed);
+  b.program().AddOutput("sum", ops::Exp(x + y) + ops::Exp(y + x));
+  b.program().AddOutput("draws", a - c);
+  auto exe = Executable::Compile(b.program());
+  ASSERT_TRUE(exe.ok()) << exe.status();
+  const std::string text = After("cse", b.program());
+  const auto count = [&](absl::string_view what) {
+    return static_cast<int>(std::vector<std::string>(absl::StrSplit(text, what)).size()) - 1;
+  };
+  EXPECT_EQ(count(": exp("), 1);
+  EXPECT_EQ(count(": dropout("), 2);
+}
+
+// A fused chain whose middle also feeds a matmul that feeds the chain: it must not become a cycle.
+TEST(PassesTest, AGroupDoesNotLeaveAndReturn) {
+  Builder b;
+  const Var x = b.In("x", {2, 2});
+  const Var e = ops::Exp(x);
+  const Var m = ops::MatMul(e, x);
+  b.program().AddOutput("y", ops::Relu(e) + m);
+  const std::string text = After("fuse_elementwise", b.program());
+  EXPECT_THAT(text, HasSubstr("%1: fused_elementwise(%0:x f32[2,2]){tape=(%0 f32) %1 = exp(%0); "
+                              "%2 = relu(%1); -> %1, %2}"));
+  EXPECT_THAT(text, HasSubstr("%2: matmul(%1.0 f32[2,2], %0:x f32[2,2])"));
+  EXPECT_THAT(text, HasSubstr("%3: add(%1.1 f32[2,2], %2 f32[2,2])"));
+}
+
+// One step of gradient descent on a dense layer, through all passes.
+TEST(PassesTest, ATrainingStepBecomesSixKernels) {
+  Builder b;
+  const Var x = b.In("x", {8, 4});
+  const Var w = b.graph().Input("w", F32({4, 2}));
+  const Var bias = b.graph().Input("b", F32({2}));
+  const Var y = ops::Relu(ops::MatMul(x, w) + bias);
+  const Var loss = ops::Mean(ops::Square(y));
+  const std::vector<Var> grads = Gradients(loss, {w, bias});
+  b.program().states = {{"w", w, w - 0.1 * grads[0]}, {"b", bias, bias - 0.1 * grads[1]}};
+  ASSERT_TRUE(b.graph().status().ok()) << b.graph().status();
+  const auto dumps = DumpsOf(b.program());
+  EXPECT_EQ(dumps.at("fold"), R"(program p
+  in x = %0
+  %0: input(){dtype=f32, name='x', shape=[8,4]} -> f32[8,4]
+  %1: input(){dtype=f32, name='w', shape=[4,2]} -> f32[4,2]
+  %2: input(){dtype=f32, name='b', shape=[2]} -> f32[2]
+  %3: matmul(%0:x f32[8,4], %1:w f32[4,2]){transpose_a=false, transpose_b=false} -> f32[8,2]
+  %4: add(%3 f32[8,2], %2:b f32[2]) -> f32[8,2]
+  %5: relu(%4 f32[8,2]) -> f32[8,2]
+  %6: constant(){value=f32[1,1] {0.0625}} -> f32[1,1]
+  %7: broadcast_to(%6 f32[1,1]){shape=[8,2]} -> f32[8,2]
+  %8: constant(){value=f32[] {2}} -> f32[]
+  %9: mul(%5 f32[8,2], %8 f32[]) -> f32[8,2]
+  %10: mul(%7 f32[8,2], %9 f32[8,2]) -> f32[8,2]
+  %11: constant(){value=f32[] {0}} -> f32[]
+  %12: greater(%5 f32[8,2], %11 f32[]) -> bool[8,2]
+  %13: constant(){value=f32[] {0}} -> f32[]
+  %14: where(%12 bool[8,2], %10 f32[8,2], %13 f32[]) -> f32[8,2]
+  %15: sum(%14 f32[8,2]){axes=[0], keepdims=false} -> f32[2]
+  %16: matmul(%0:x f32[8,4], %14 f32[8,2]){transpose_a=true, transpose_b=false} -> f32[4,2]
+  %17: constant(){value=f32[] {0.1}} -> f32[]
+  %18: mul(%17 f32[], %16 f32[4,2]) -> f32[4,2]
+  %19: sub(%1:w f32[4,2], %18 f32[4,2]) -> f32[4,2]
+  %20: constant(){value=f32[] {0.1}} -> f32[]
+  %21: mul(%20 f32[], %15 f32[2]) -> f32[2]
+  %22: sub(%2:b f32[2], %21 f32[2]) -> f32[2]
+  state w: %1 -> %19
+  state b: %2 -> %22
+)");
+  EXPECT_EQ(dumps.at("fuse_elementwise"), R"(program p
+  in x = %0
+  %0: input(){dtype=f32, name='x', shape=[8,4]} -> f32[8,4]
+  %1: input(){dtype=f32, name='w', shape=[4,2]} -> f32[4,2]
+  %2: input(){dtype=f32, name='b', shape=[2]} -> f32[2]
+  %3: fused_matmul(%0:x f32[8,4], %1:w f32[4,2], %2:b f32[2]){activation='relu', transpose_a=false, transpose_b=false} -> f32[8,2]
+  %4: constant(){value=f32[1,1] {0.0625}} -> f32[1,1]
+  %5: constant(){value=f32[] {2}} -> f32[]
+  %6: constant(){value=f32[] {0}} -> f32[]
+  %7: fused_elementwise(%3 f32[8,2], %5 f32[], %4 f32[1,1], %6 f32[]){tape=(%0 f32, %1 f32, %2 f32, %3 f32) %4 = mul(%0, %1); %5 = mul(%2, %4); %6 = greater(%0, %3); %7 = where(%6, %5, %3); -> %7} -> f32[8,2]
+  %8: sum(%7 f32[8,2]){axes=[0], keepdims=false} -> f32[2]
+  %9: matmul(%0:x f32[8,4], %7 f32[8,2]){transpose_a=true, transpose_b=false} -> f32[4,2]
+  %10: constant(){value=f32[] {0.1}} -> f32[]
+  %11: fused_elementwise(%10 f32[], %9 f32[4,2], %1:w f32[4,2]){tape=(%0 f32, %1 f32, %2 f32) %3 = mul(%0, %1); %4 = sub(%2, %3); -> %4} -> f32[4,2]
+  %12: fused_elementwise(%10 f32[], %8 f32[2], %2:b f32[2]){tape=(%0 f32, %1 f32, %2 f32) %3 = mul(%0, %1); %4 = sub(%2, %3); -> %4} -> f32[2]
+  state w: %1 -> %11
+  state b: %2 -> %12
+)");
+  auto exe = Executable::Compile(b.program());
+  ASSERT_TRUE(exe.ok()) << exe.status();
+  std::vector<std::string> kernels;
+  for (const auto& step : (*exe)->Steps()) kernels.push_back(step.kernel);
+  EXPECT_THAT(kernels,
+              ElementsAre("fused_matmul/onednn", "fused_elementwise/simd", "sum/simd",
+                          "matmul/onednn", "fused_elementwise/simd", "fused_elementwise/simd"));
+  EXPECT_EQ((*exe)->storage().in_place_variables, 2);
+}
+
+}  // namespace
+}  // namespace adjoint::graph
