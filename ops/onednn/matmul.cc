@@ -21,11 +21,13 @@ using dnnl::memory;
 // Below this many floating-point operations, some 20 microseconds' worth, a second part costs more
 // than it gains.
 constexpr double kMinPartFlops = 2e6;
-// What a part of a large product should take, some 200 microseconds: small enough to share out
-// evenly, and to keep the panels that oneDNN packs in the second-level cache.
-constexpr double kPartFlops = 20e6;
+// What a part of a large product should take, somewhat below a millisecond.
+constexpr double kPartFlops = 80e6;
 constexpr int64_t kMaxParts = 32;
 constexpr int64_t kBlockMultiple = 16;
+// oneDNN packs the operand that is not cut once for every block: a wide block is worth it. Not
+// above a quarter of the matrix.
+constexpr int64_t kWideBlock = 256;
 
 // A product of `batch` pairs of matrices, or of one where batch is 0.
 struct BlockShape {
@@ -79,7 +81,8 @@ int64_t BatchCount(const Shape& shape) {
 int64_t BlockExtent(int64_t extent, double flops) {
   const double most = std::max(1.0, flops / kMinPartFlops);
   const double wanted = std::clamp(flops / kPartFlops, std::min(4.0, most), double{kMaxParts});
-  const int64_t block = CeilDiv(extent, static_cast<int64_t>(wanted));
+  const int64_t block = std::max(CeilDiv(extent, static_cast<int64_t>(wanted)),
+                                 wanted > 4 ? std::min(kWideBlock, CeilDiv(extent, 4)) : 1);
   return std::min(extent, CeilDiv(block, kBlockMultiple) * kBlockMultiple);
 }
 
