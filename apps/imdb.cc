@@ -1,0 +1,86 @@
+// The IMDB classifier of chapter 3 of Chollet's "Deep Learning with Python", from raw reviews to
+// predictions.
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "apps/imdb/commands.h"
+#include "apps/imdb/notebook.h"
+#include "apps/imdb/options.h"
+#include "core/parallel.h"
+#include "core/status_macros.h"
+
+namespace adjoint::apps::imdb {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+// Relative paths are meant from where the user stands; `bazel run` changes the folder.
+absl::Status EnterUsersFolder() {
+  const char* const folder = std::getenv("BUILD_WORKING_DIRECTORY");
+  if (folder == nullptr || chdir(folder) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, absl::StrCat("cannot enter '", folder, "'"));
+}
+
+absl::Status Run(const Options& options) {
+  ADJOINT_RETURN_IF_ERROR(EnterUsersFolder());
+  if (options.threads > 0) SetNumThreads(options.threads);
+  switch (options.command) {
+    case Command::kTrain:
+      return RunTrain(options);
+    case Command::kEvaluate:
+      return RunEvaluate(options);
+    case Command::kPredict:
+      return RunPredict(options);
+    case Command::kDecode:
+      return RunDecode(options);
+    case Command::kNotebook:
+      break;
+  }
+  return RunNotebook(options);
+}
+
+int Fail(absl::string_view message, int code) {
+  std::cout.flush();
+  std::cerr << "imdb: " << absl::StrReplaceAll(message, {{"\n", "; "}}) << std::endl;
+  return code;
+}
+
+int Main(std::vector<std::string> args) {
+  // A reader that is gone is an error of writing, not the end of the process amid a file.
+  std::signal(SIGPIPE, SIG_IGN);
+  // Standard input is asked what it has at hand, which only its own buffer knows.
+  std::ios::sync_with_stdio(false);
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(std::move(args));
+  if (!line.ok()) return Fail(line.status().message(), kUsage);
+  if (!line->help.empty()) {
+    std::cout << line->help << std::flush;
+    return std::cout ? 0 : kFailed;
+  }
+  const absl::Status status = Run(line->options);
+  return status.ok() ? 0 : Fail(status.message(), kFailed);
+}
+
+}  // namespace
+}  // namespace adjoint::apps::imdb
+
+int main(int argc, char** argv) {
+  try {
+    return adjoint::apps::imdb::Main({argv + 1, argv + argc});
+  } catch (const std::exception& error) {  // no memory, mostly
+    std::cerr << "imdb: " << error.what() << std::endl;
+    return 1;
+  }
+}

@@ -1,0 +1,135 @@
+#include "apps/imdb/corpus.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <iostream>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "apps/imdb/text.h"
+#include "core/status_macros.h"
+#include "datasets/synthetic_reviews.h"
+
+namespace adjoint::apps::imdb {
+namespace {
+
+using datasets::imdb::ImdbData;
+using datasets::imdb::LabeledTexts;
+using datasets::imdb::LoadOptions;
+
+// Shows downloads on standard error: in place on a terminal, a line a file elsewhere.
+class DownloadProgress {
+ public:
+  ~DownloadProgress() { EndLine(); }
+
+  void operator()(absl::string_view url, int64_t received, int64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool finished = total > 0 && received >= total;
+    if (url != url_) {
+      EndLine();
+      url_ = std::string(url);
+      std::cerr << "Downloading " << url_ << std::flush;
+      open_ = true;
+      if (!terminal_) EndLine();
+    } else if (!finished && now - drawn_ < std::chrono::milliseconds(100)) {
+      return;
+    }
+    drawn_ = now;
+    if (!terminal_) return;
+    std::cerr << "\rDownloading " << url_ << absl::StrFormat("  %.1f MB", received / 1e6);
+    if (total > 0)
+      std::cerr << absl::StrFormat(" of %.1f (%d %%)", total / 1e6, 100 * received / total);
+    std::cerr << std::flush;
+    open_ = true;
+  }
+
+ private:
+  void EndLine() {
+    if (open_) std::cerr << std::endl;
+    open_ = false;
+  }
+
+  const bool terminal_ = isatty(STDERR_FILENO) == 1;
+  bool open_ = false;  // the line has no end yet
+  std::string url_;
+  std::chrono::steady_clock::time_point drawn_;
+};
+
+LabeledTexts Split(std::vector<datasets::TextReview> reviews) {
+  LabeledTexts texts;
+  for (datasets::TextReview& review : reviews) {
+    texts.texts.push_back(std::move(review.text));
+    texts.labels.push_back(static_cast<uint8_t>(review.label));
+  }
+  return texts;
+}
+
+absl::StatusOr<ImdbData> ComposeData(const LoadOptions& encoding) {
+  datasets::ReviewCorpus corpus = datasets::SyntheticReviews();
+  return datasets::imdb::FromTexts(Split(std::move(corpus.train)), Split(std::move(corpus.test)),
+                                   kSyntheticSource, encoding);
+}
+
+}  // namespace
+
+std::string Corpus::Tag() const {
+  return synthetic ? absl::StrCat(" (", kSyntheticSource, ")") : "";
+}
+
+absl::StatusOr<Corpus> LoadCorpus(const Options& options, int64_t num_words, std::ostream& out) {
+  Corpus corpus;
+  corpus.encoding.num_words = num_words;
+  corpus.encoding.path = options.data;
+  absl::StatusOr<ImdbData> data = absl::UnknownError("");
+  {
+    DownloadProgress progress;
+    LoadOptions load = corpus.encoding;
+    load.progress = [&](absl::string_view url, int64_t received, int64_t total) {
+      progress(url, received, total);
+    };
+    data = datasets::imdb::LoadData(load);
+  }
+  if (absl::IsNotFound(data.status()) && options.data.empty()) {
+    out << "Note: " << data.status().message() << "; going on with " << kSyntheticSource << "\n";
+    corpus.synthetic = true;
+    data = ComposeData(corpus.encoding);
+  }
+  ADJOINT_RETURN_IF_ERROR(data.status());
+  corpus.data = *std::move(data);
+  if (!corpus.data.note.empty()) out << "Note: " << corpus.data.note << "\n";
+  // One for training, one for validation.
+  constexpr int64_t kFewest = 3;
+  if (corpus.data.train.size() < kFewest || corpus.data.test.size() < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(corpus.data.source, ": ", corpus.data.train.size(), " training and ",
+                     corpus.data.test.size(), " test reviews are too few; at least ", kFewest,
+                     " and 1 are needed"));
+  }
+  return corpus;
+}
+
+absl::StatusOr<nn::DataList> VectorizeFor(const datasets::Reviews& reviews, int64_t num_words,
+                                          bool sparse) {
+  if (sparse) {
+    ADJOINT_ASSIGN_OR_RETURN(CsrMatrix matrix, datasets::VectorizeCsr(reviews, num_words));
+    return nn::DataList(std::move(matrix));
+  }
+  // Memory that the system promises and does not have ends the process when it is touched.
+  const double needed = 4.0 * static_cast<double>(reviews.size()) * static_cast<double>(num_words);
+  const double present =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (needed > present * 0.9) {
+    return absl::ResourceExhaustedError(absl::StrFormat(
+        "%s reviews of %s words take %.1f GB in dense form and this machine has %.1f; use "
+        "--encoding=sparse or a smaller --num_words",
+        WithCommas(reviews.size()), WithCommas(num_words), needed / 1e9, present / 1e9));
+  }
+  ADJOINT_ASSIGN_OR_RETURN(Tensor matrix, datasets::Vectorize(reviews, num_words));
+  return nn::DataList(std::move(matrix));
+}
+
+}  // namespace adjoint::apps::imdb

@@ -1,0 +1,38 @@
+#ifndef ADJOINT_APPS_IMDB_TRAINING_H_
+#define ADJOINT_APPS_IMDB_TRAINING_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "apps/imdb/corpus.h"
+#include "apps/imdb/options.h"
+#include "nn/model.h"
+
+namespace adjoint::apps::imdb {
+
+// What is done with networks by the notebook and the command train alike. All write to standard
+// output; a standard output that is gone ends them with an error.
+
+// options.batch_size; for a corpus smaller than the real one, and when the user named none, so much
+// smaller that an epoch has as many steps. Says so in a line.
+int64_t ChooseBatchSize(const Options& options, const Corpus& corpus);
+
+// Trains with the settings of `options`, for `epochs`. `validation` may be empty.
+absl::StatusOr<nn::History> Train(nn::Model& model, const nn::DataList& x, const nn::DataList& y,
+                                  const nn::ValidationData& validation, int epochs,
+                                  int64_t batch_size);
+
+// Keys and values, the plots as text, and as loss.svg and accuracy.svg in options.out.
+absl::Status ShowHistory(const nn::History& history, const Options& options, const Corpus& corpus);
+
+// Loss and accuracy on the reviews, in batches of 32 as Keras takes them.
+absl::StatusOr<nn::Logs> EvaluateOn(nn::Model& model, const nn::DataList& x, const nn::DataList& y);
+
+// The probabilities, f32[n, 1].
+absl::StatusOr<Tensor> PredictFor(nn::Model& model, const nn::DataList& x);
+
+}  // namespace adjoint::apps::imdb
+
+#endif  // ADJOINT_APPS_IMDB_TRAINING_H_
