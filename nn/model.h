@@ -29,6 +29,9 @@
 
 namespace adjoint::nn {
 
+class BatchFeeder;
+class ProgressBar;
+
 struct ModelOptions {
   // "model", or "sequential", when empty.
   std::string name = {};
@@ -188,8 +191,7 @@ class Model {
 
   struct FitData;
   absl::Status RunEpoch(FitData& data, const FitOptions& options, int epoch, History* history);
-  absl::StatusOr<Logs> RunEvaluation(CompiledStep& step, class BatchFeeder& feeder,
-                                     class ProgressBar* bar);
+  absl::StatusOr<Logs> RunEvaluation(CompiledStep& step, BatchFeeder& feeder, ProgressBar* bar);
 
   absl::StatusOr<std::string> NetworkSection() const;
   std::string TrainingSection() const;

@@ -1,7 +1,7 @@
 #include "nn/network.h"
 
 #include <algorithm>
-#include <functional>
+#include <cmath>
 #include <map>
 #include <set>
 #include <utility>
@@ -106,6 +106,12 @@ absl::Status CheckVariables(const Network::Part& part) {
       return At(part, absl::InvalidArgumentError(absl::StrCat(
                           "declares variable '", decl.name, "' of ", decl.spec.ToString(),
                           "; a variable is floating and all its extents are numbers")));
+    }
+    if (!std::isfinite(decl.regularizer.l1) || !std::isfinite(decl.regularizer.l2)) {
+      return At(part, absl::InvalidArgumentError(
+                          absl::StrCat("the regularizer of variable '", decl.name,
+                                       "' wants finite factors, but was given ",
+                                       decl.regularizer.l1, " and ", decl.regularizer.l2)));
     }
   }
   return absl::OkStatus();

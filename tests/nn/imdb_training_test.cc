@@ -41,7 +41,7 @@ TEST_F(ImdbTrainingTest, ReachesTheBooksAccuracy) {
   const CsrMatrix x_test = *datasets::VectorizeCsr(data_.test, kWords);
   const Tensor y_test = *datasets::Labels(data_.test);
   double accuracy = 0, best_validation = 0, lowest_loss = 0;
-  constexpr int kSeeds = 5;
+  constexpr int kSeeds = 20;  // a single run's accuracy varies by 0.003
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     Sequential first = Network(seed);
     auto history = first.Fit(x.Rows(10000, 25000), y.Rows(10000, 25000),

@@ -161,6 +161,8 @@ TEST(LayersTest, MistakesNameTheUsersLine) {
       {Dense(2, {.activation = "rleu"}), __LINE__,
        "there is no activation 'rleu'; there are linear, relu, sigmoid, tanh, softmax, gelu, "
        "softplus, exponential"},
+      {Dense(2, {.kernel_regularizer = L2(NAN)}), __LINE__,
+       "the regularizer of variable 'kernel' wants finite factors, but was given 0 and nan"},
       {Dropout(1), __LINE__, "Dropout wants a rate of at least 0 and below 1, but was given 1"},
       {Embedding(0, 4), __LINE__,
        "Embedding wants positive dimensions, but was given input_dim 0 and output_dim 4"},
