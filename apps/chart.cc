@@ -71,7 +71,7 @@ std::string Escaped(const std::string& text) {
 
 constexpr const char* kColours[] = {"#1f77b4", "#d95f02", "#1b9e77", "#7570b3"};
 constexpr double kWidth = 640, kHeight = 420;
-constexpr double kLeft = 72, kRight = 24, kTop = 48, kBottom = 56;
+constexpr double kLeft = 72, kRight = 24, kTop = 72, kBottom = 56;
 
 class SvgWriter {
  public:
@@ -86,7 +86,7 @@ class SvgWriter {
         kWidth, kHeight, kWidth, kHeight, Escaped(chart_.title));
     absl::StrAppendFormat(&svg_, "<rect width=\"%g\" height=\"%g\" fill=\"white\"/>\n", kWidth,
                           kHeight);
-    Text((kLeft + kWidth - kRight) / 2, kTop - 20, "middle", chart_.title, "font-size=\"16\"");
+    Text((kLeft + kWidth - kRight) / 2, kTop - 42, "middle", chart_.title, "font-size=\"16\"");
     Axes();
     for (size_t i = 0; i < chart_.series.size(); ++i) Curve(i);
     Legend();
@@ -160,21 +160,29 @@ class SvgWriter {
                           points, colour);
   }
 
+  // A row between title and plot, where no curve passes.
   void Legend() {
-    double y = kTop + 14;
-    const double x = kLeft + 14;
-    for (size_t i = 0; i < chart_.series.size(); ++i, y += 20) {
+    constexpr double kMark = 32, kLetter = 7, kGap = 28;
+    double width = -kGap;
+    for (const Series& s : chart_.series) {
+      width += kMark + kLetter * static_cast<double>(s.label.size()) + kGap;
+    }
+    double x = (kLeft + kWidth - kRight - width) / 2;
+    constexpr double kY = kTop - 14;
+    for (size_t i = 0; i < chart_.series.size(); ++i) {
+      const Series& s = chart_.series[i];
       const char* const colour = kColours[i % std::size(kColours)];
-      if (chart_.series[i].style == Series::kDots) {
+      if (s.style == Series::kDots) {
         absl::StrAppendFormat(&svg_, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>\n",
-                              x + 12, y - 4, colour);
+                              x + 18, kY - 4, colour);
       } else {
         absl::StrAppendFormat(&svg_,
                               "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" "
                               "stroke-width=\"2\"/>\n",
-                              x, y - 4, x + 24, y - 4, colour);
+                              x, kY - 4, x + 24, kY - 4, colour);
       }
-      Text(x + 32, y, "start", chart_.series[i].label);
+      Text(x + kMark, kY, "start", s.label);
+      x += kMark + kLetter * static_cast<double>(s.label.size()) + kGap;
     }
   }
 

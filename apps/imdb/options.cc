@@ -41,8 +41,8 @@ struct FlagText {
 };
 
 std::vector<FlagText> ValueFlags() {
-  constexpr char kData[] = "Data", kNetwork[] = "Network", kTraining[] = "Training",
-                 kFiles[] = "Files";
+  static constexpr char kData[] = "Data", kNetwork[] = "Network", kTraining[] = "Training",
+                        kFiles[] = "Files";
   return {
       {"data", "PATH", kData,
        "imdb.npz, aclImdb_v1.tar.gz, the aclImdb folder, or a folder with one of them [looked for "
