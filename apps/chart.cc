@@ -215,7 +215,7 @@ std::string ToText(const Chart& chart, int width) {
       rows[row_of(s.values[i])][column_of(static_cast<double>(i + 1))] = mark;
     }
   }
-  std::string text = absl::StrCat(chart.title, "   (", legend, ")\n");
+  std::string text = absl::StrCat(chart.title, "\n", std::string(kMargin + 1, ' '), legend, "\n");
   const int steps = static_cast<int>(std::lround((frame.y.high - frame.y.low) / frame.y.step));
   for (int r = 0; r < kRows; ++r) {
     std::string label;

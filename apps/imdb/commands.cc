@@ -23,20 +23,6 @@
 namespace adjoint::apps::imdb {
 namespace {
 
-// Says which of the flags given have no part in a command.
-void NoteUnused(const Options& options, absl::string_view command,
-                std::initializer_list<absl::string_view> used) {
-  std::vector<std::string> unused;
-  for (const std::string& flag : options.given) {
-    if (std::find(used.begin(), used.end(), flag) == used.end()) {
-      unused.push_back(absl::StrCat("--", flag));
-    }
-  }
-  if (unused.empty()) return;
-  std::cerr << "Note: " << command << " makes no use of " << absl::StrJoin(unused, ", ")
-            << std::endl;
-}
-
 void Describe(const Corpus& corpus, Report& report) {
   report.source = corpus.data.source;
   report.synthetic = corpus.synthetic;
@@ -86,10 +72,6 @@ absl::Status CheckVocabulary(const LoadedModel& loaded, const Corpus& corpus) {
 }  // namespace
 
 absl::Status RunTrain(const Options& options) {
-  for (const std::string& path : {options.out + "/loss.svg", options.model}) {
-    ADJOINT_RETURN_IF_ERROR(CheckWritable(path));
-  }
-  if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
   Report report;
   const Stopwatch load;
   ADJOINT_ASSIGN_OR_RETURN(const Corpus corpus, LoadCorpus(options, options.num_words, std::cout));
@@ -97,6 +79,7 @@ absl::Status RunTrain(const Options& options) {
   Describe(corpus, report);
   std::optional<AccuracyTagger> tagger;
   if (corpus.synthetic) tagger.emplace(std::cout, kSyntheticSource);
+  ADJOINT_RETURN_IF_ERROR(CheckResultsWritable(options));
   const int64_t batch_size = ChooseBatchSize(options, corpus);
 
   const Stopwatch vectorize;
@@ -125,11 +108,11 @@ absl::Status RunTrain(const Options& options) {
 }
 
 absl::Status RunEvaluate(const Options& options) {
-  NoteUnused(options, "evaluate",
+  NoteUnused(options,
              {"data", "num_words", "hidden", "encoding", "threads", "out", "model", "report_json"});
   if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
-  ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModelFor(options));
   Report report;
+  ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModelFor(options));
   const Stopwatch load;
   ADJOINT_ASSIGN_OR_RETURN(const Corpus corpus,
                            LoadCorpus(options, loaded.preprocessing.encoding.num_words, std::cout));
@@ -146,7 +129,8 @@ absl::Status RunEvaluate(const Options& options) {
 }
 
 absl::Status RunDecode(const Options& options) {
-  NoteUnused(options, "decode", {"data", "num_words", "threads", "report_json"});
+  NoteUnused(options, {"data", "num_words", "threads", "report_json"});
+  if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
   Report report;
   const Stopwatch load;
   ADJOINT_ASSIGN_OR_RETURN(const Corpus corpus, LoadCorpus(options, options.num_words, std::cerr));

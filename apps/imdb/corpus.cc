@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "apps/imdb/memory.h"
 #include "apps/imdb/text.h"
 #include "core/status_macros.h"
 #include "datasets/synthetic_reviews.h"
@@ -118,16 +119,11 @@ absl::StatusOr<nn::DataList> VectorizeFor(const datasets::Reviews& reviews, int6
     ADJOINT_ASSIGN_OR_RETURN(CsrMatrix matrix, datasets::VectorizeCsr(reviews, num_words));
     return nn::DataList(std::move(matrix));
   }
-  // Memory that the system promises and does not have ends the process when it is touched.
-  const double needed = 4.0 * static_cast<double>(reviews.size()) * static_cast<double>(num_words);
-  const double present =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (needed > present * 0.9) {
-    return absl::ResourceExhaustedError(absl::StrFormat(
-        "%s reviews of %s words take %.1f GB in dense form and this machine has %.1f; use "
-        "--encoding=sparse or a smaller --num_words",
-        WithCommas(reviews.size()), WithCommas(num_words), needed / 1e9, present / 1e9));
-  }
+  ADJOINT_RETURN_IF_ERROR(CheckMemory(
+      sizeof(float) * static_cast<double>(reviews.size()) * static_cast<double>(num_words),
+      absl::StrCat("the dense form of ", WithCommas(reviews.size()), " reviews by ",
+                   WithCommas(num_words), " words"),
+      "use --encoding=sparse or a smaller --num_words"));
   ADJOINT_ASSIGN_OR_RETURN(Tensor matrix, datasets::Vectorize(reviews, num_words));
   return nn::DataList(std::move(matrix));
 }

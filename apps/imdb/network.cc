@@ -1,11 +1,10 @@
 #include "apps/imdb/network.h"
 
-#include <unistd.h>
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "apps/imdb/memory.h"
 #include "core/io/hash.h"
 #include "core/status_macros.h"
 #include "nn/basic_layers.h"
@@ -14,8 +13,7 @@
 namespace adjoint::apps::imdb {
 namespace {
 
-// Memory that the system promises and does not have ends the process when it is touched.
-absl::Status CheckMemory(const Options& options, int64_t num_words) {
+absl::Status CheckWeights(const Options& options, int64_t num_words) {
   double weights = 0;
   double inputs = static_cast<double>(num_words);
   for (const int64_t units : options.hidden) {
@@ -23,14 +21,9 @@ absl::Status CheckMemory(const Options& options, int64_t num_words) {
     inputs = static_cast<double>(units);
   }
   // Weights, their gradients, and an optimizer's state of as many as two numbers each.
-  const double needed = 4 * sizeof(float) * weights;
-  const double present =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (needed <= present * 0.9) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrFormat(
-      "training a network of %.0f million weights takes %.1f GB and this machine has %.1f; use a "
-      "smaller --hidden or --num_words",
-      weights / 1e6, needed / 1e9, present / 1e9));
+  return CheckMemory(4 * sizeof(float) * weights,
+                     absl::StrFormat("training a network of %.0f million weights", weights / 1e6),
+                     "use a smaller --hidden or --num_words");
 }
 
 // Kernels in the order of layers: each takes what the one before gives.
@@ -53,7 +46,7 @@ absl::StatusOr<std::vector<Shape>> Kernels(const nn::Model& model) {
 }  // namespace
 
 absl::StatusOr<nn::Model> MakeModel(const Options& options, const nn::DataList& x) {
-  ADJOINT_RETURN_IF_ERROR(CheckMemory(options, x.items()[0].spec().tensor.shape.dim(1).value()));
+  ADJOINT_RETURN_IF_ERROR(CheckWeights(options, x.items()[0].spec().tensor.shape.dim(1).value()));
   std::vector<nn::LayerHandle> layers;
   for (const int64_t units : options.hidden) {
     layers.push_back(nn::Dense(

@@ -28,13 +28,8 @@ class Notebook {
   explicit Notebook(const Options& options) : options_(options) {}
 
   absl::Status Run() {
-    for (const std::string& path : {options_.out + "/loss.svg", options_.model}) {
-      ADJOINT_RETURN_IF_ERROR(CheckWritable(path));
-    }
-    if (!options_.report_json.empty()) {
-      ADJOINT_RETURN_IF_ERROR(CheckWritable(options_.report_json));
-    }
     ADJOINT_RETURN_IF_ERROR(LoadReviews());
+    ADJOINT_RETURN_IF_ERROR(CheckResultsWritable(options_));
     ADJOINT_RETURN_IF_ERROR(ShowReviews());
     ADJOINT_RETURN_IF_ERROR(VectorizeTraining());
     ADJOINT_RETURN_IF_ERROR(TrainWithValidation());
@@ -60,9 +55,9 @@ class Notebook {
     report_.test_samples = corpus_.data.test.size();
     if (corpus_.synthetic) tagger_.emplace(std::cout, kSyntheticSource);
     std::cout << corpus_.data.source << ": " << WithCommas(report_.train_samples)
-              << " for training, " << WithCommas(report_.test_samples) << " for testing, the "
-              << WithCommas(options_.num_words) << " most frequent words; "
-              << SecondsText(report_.seconds.load) << "\n";
+              << " for training, " << WithCommas(report_.test_samples) << " for testing, ids below "
+              << WithCommas(options_.num_words) << "; " << SecondsText(report_.seconds.load)
+              << "\n";
     batch_size_ = ChooseBatchSize(options_, corpus_);
     return FlushOutput();
   }

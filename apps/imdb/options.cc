@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
+#include <iostream>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -45,14 +45,14 @@ std::vector<FlagText> ValueFlags() {
                         kFiles[] = "Files";
   return {
       {"data", "PATH", kData,
-       "imdb.npz, aclImdb_v1.tar.gz, the aclImdb folder, or a folder with one of them [looked for "
-       "in $ADJOINT_DATA, ~/.cache/adjoint and ~/.keras/datasets, then downloaded]"},
+       "imdb.npz, aclImdb_v1.tar.gz, the aclImdb folder, or a folder with one of\nthem [looked for "
+       "in $ADJOINT_DATA, ~/.cache/adjoint and ~/.keras/datasets,\nthen downloaded]"},
       {"num_words", "N", kData, "Ids below N are kept, rarer words become 'unknown' [10000]"},
       {"encoding", "sparse|dense", kData,
        "How reviews are fed: same numbers, other speed [sparse]"},
       {"hidden", "N,N,...", kNetwork, "Units of the hidden layers [16,16]"},
       {"activation", "NAME", kNetwork,
-       "relu, tanh, sigmoid, gelu, softplus, exponential, softmax or linear [relu]"},
+       "relu, tanh, sigmoid, gelu, softplus, exponential, softmax or linear\n[relu]"},
       {"dropout", "RATE", kNetwork, "Dropout after each hidden layer, 0 <= RATE < 1 [0]"},
       {"l2", "FACTOR", kNetwork, "L2 penalty on the hidden layers' kernels [0]"},
       {"epochs", "N", kTraining,
@@ -60,7 +60,7 @@ std::vector<FlagText> ValueFlags() {
       {"batch_size", "N", kTraining, "Reviews a step [512]"},
       {"optimizer", "NAME", kTraining, "rmsprop, adam, adamw, adagrad or sgd [rmsprop]"},
       {"loss", "NAME", kTraining,
-       "binary_crossentropy, mean_squared_error (mse) or mean_absolute_error (mae) "
+       "binary_crossentropy, mean_squared_error (mse) or mean_absolute_error\n(mae) "
        "[binary_crossentropy]"},
       {"seed", "N", kTraining, "Of weights, order and dropout: same seed, same result [1]"},
       {"threads", "N", kTraining, "Threads; they change the speed, not the result [all cores]"},
@@ -86,6 +86,10 @@ constexpr char kFooter[] =
     "  imdb predict < reviews.txt\n"
     "  imdb decode 7 --test\n";
 
+constexpr char kCommandFooter[] =
+    "\nThe general flags, such as --model, --data and --threads, may stand before or after the\n"
+    "command; imdb --help lists them.\n";
+
 // How many letters must be changed, added or left out to make `b` of `a`.
 size_t EditDistance(absl::string_view a, absl::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -104,6 +108,9 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
 absl::Status UnknownArgument(const std::string& argument, const std::vector<FlagText>& flags,
                              const std::vector<std::string>& commands, bool after_command) {
   const bool is_flag = absl::StartsWith(argument, "-");
+  if (!is_flag && after_command) {
+    return UsageError(absl::StrCat("unexpected '", argument, "' after the command"));
+  }
   std::vector<std::string> known = {"--help", "--text", "--file", "--test"};
   for (const FlagText& flag : flags) known.push_back(absl::StrCat("--", flag.name));
   if (!is_flag) known = commands;
@@ -122,14 +129,10 @@ absl::Status UnknownArgument(const std::string& argument, const std::vector<Flag
   std::string hint;
   if (EditDistance(name, *nearest) <= 2) {
     hint = absl::StrCat("; did you mean ", *nearest, "?");
-  } else if (!is_flag && !after_command) {
+  } else if (!is_flag) {
     hint = absl::StrCat("; commands are ", absl::StrJoin(commands, ", "));
   }
-  return UsageError(absl::StrCat("unknown ",
-                                 is_flag         ? "flag "
-                                 : after_command ? "argument "
-                                                 : "command ",
-                                 "'", name, "'", hint));
+  return UsageError(absl::StrCat("unknown ", is_flag ? "flag" : "command", " '", name, "'", hint));
 }
 
 template <typename Int>
@@ -228,9 +231,19 @@ absl::Status ReadFlag(const FlagText& flag, Options* options) {
 
 }  // namespace
 
+void NoteUnused(const Options& options, std::initializer_list<absl::string_view> used) {
+  std::vector<std::string> unused;
+  for (const std::string& flag : options.given) {
+    if (std::find(used.begin(), used.end(), flag) == used.end()) {
+      unused.push_back(absl::StrCat("--", flag));
+    }
+  }
+  if (unused.empty()) return;
+  std::cerr << "Note: this command makes no use of " << absl::StrJoin(unused, ", ") << std::endl;
+}
+
 absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
   CLI::App app(kDescription, "imdb");
-  app.footer(kFooter);
   app.allow_extras();
   app.require_subcommand(0, 1);
   app.get_formatter()->column_width(30);
@@ -264,6 +277,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
     commands.push_back(command->get_name());
   }
 
+  app.footer(kFooter);  // subcommands would inherit an earlier one
+
   // "--flag=" is a flag with an empty value, which CLI11 takes for one whose value follows.
   std::vector<std::string> reversed;
   for (std::string& arg : args) {
@@ -279,11 +294,13 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
   } catch (const CLI::CallForHelp&) {
     line.help = app.help();
     for (CLI::App* command : app.get_subcommands()) {
-      line.help = absl::StrCat(command->help("imdb"), "\nAll flags and commands: imdb --help\n");
+      line.help = absl::StrCat(command->help("imdb"), kCommandFooter);
     }
     return line;
   } catch (const CLI::ArgumentMismatch& error) {
-    return UsageError(absl::StrCat(error.what()));
+    // "--epochs: 1 required N missing"
+    const std::string what = error.what();
+    return UsageError(absl::StrCat(what.substr(0, what.find(':')), " has no value"));
   } catch (const CLI::Error& error) {
     return UsageError(error.what());
   }

@@ -2,12 +2,14 @@
 #define ADJOINT_APPS_IMDB_OPTIONS_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace adjoint::apps::imdb {
 
@@ -47,6 +49,9 @@ struct Options {
   std::set<std::string> given;
   bool Given(const std::string& flag) const { return given.count(flag) > 0; }
 };
+
+// Says on standard error which of the flags that were given are none of `used`, by this command.
+void NoteUnused(const Options& options, std::initializer_list<absl::string_view> used);
 
 struct CommandLine {
   Options options;

@@ -47,7 +47,9 @@ int AccuracyTagger::sync() { return target_->pubsync(); }
 absl::Status FlushOutput() {
   errno = 0;
   if (std::cout.flush()) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno == 0 ? EIO : errno, "cannot write to standard output");
+  constexpr char kMessage[] = "cannot write to standard output";
+  // A stream that failed earlier has forgotten why.
+  return errno == 0 ? absl::UnavailableError(kMessage) : absl::ErrnoToStatus(errno, kMessage);
 }
 
 absl::Status CheckWritable(const std::string& path) {

@@ -67,7 +67,8 @@ class LineReader {
 
 class Predictor {
  public:
-  explicit Predictor(LoadedModel loaded) : loaded_(std::move(loaded)) {}
+  Predictor(LoadedModel loaded, Report report)
+      : loaded_(std::move(loaded)), report_(std::move(report)) {}
 
   absl::Status Print(const std::vector<std::string>& reviews) {
     ADJOINT_ASSIGN_OR_RETURN(const nn::DataList x, VectorizeTexts(loaded_.preprocessing, reviews));
@@ -98,12 +99,11 @@ class Predictor {
                 << " reviews have no word that the model knows; their predictions mean nothing"
                 << std::endl;
     }
-    Report report = std::move(report_);
-    report.source = loaded_.preprocessing.source;
-    report.synthetic = loaded_.preprocessing.synthetic;
-    ADJOINT_ASSIGN_OR_RETURN(report.weights_sha256, WeightsSha256(loaded_.model));
-    report.AddKernels(loaded_.model);
-    return WriteReport(report, options.report_json);
+    report_.source = loaded_.preprocessing.source;
+    report_.synthetic = loaded_.preprocessing.synthetic;
+    ADJOINT_ASSIGN_OR_RETURN(report_.weights_sha256, WeightsSha256(loaded_.model));
+    report_.AddKernels(loaded_.model);
+    return WriteReport(report_, options.report_json);
   }
 
  private:
@@ -127,13 +127,18 @@ absl::Status PrintFile(const std::string& path, Predictor& predictor) {
 }  // namespace
 
 absl::Status RunPredict(const Options& options) {
+  NoteUnused(options,
+             {"num_words", "hidden", "encoding", "threads", "out", "model", "report_json"});
+  Report report;
   if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
+  const Stopwatch load;
   ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModelFor(options));
+  report.seconds.load = load.Seconds();
   if (loaded.preprocessing.synthetic) {
     std::cerr << "Note: this model was trained on " << kSyntheticSource
               << "; of real ones it knows little" << std::endl;
   }
-  Predictor predictor(std::move(loaded));
+  Predictor predictor(std::move(loaded), std::move(report));
   if (options.text.has_value()) {
     ADJOINT_RETURN_IF_ERROR(predictor.Print({*options.text}));
   } else if (options.file.has_value()) {

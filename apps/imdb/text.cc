@@ -62,7 +62,10 @@ std::string ListText(absl::Span<const double> values) {
   return absl::StrCat("[",
                       absl::StrJoin(values, ", ",
                                     [](std::string* out, double value) {
-                                      absl::StrAppendFormat(out, "%.4f", value);
+                                      // As the progress bar shows them.
+                                      const bool small = std::abs(value) <= 1e-3;
+                                      if (small) absl::StrAppendFormat(out, "%.4e", value);
+                                      if (!small) absl::StrAppendFormat(out, "%.4f", value);
                                     }),
                       "]");
 }

@@ -33,6 +33,14 @@ Chart ChartOf(const nn::History& history, const std::string& name, const std::st
 
 }  // namespace
 
+absl::Status CheckResultsWritable(const Options& options) {
+  for (const std::string& path :
+       {absl::StrCat(options.out, "/loss.svg"), options.model, options.report_json}) {
+    if (!path.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(path));
+  }
+  return absl::OkStatus();
+}
+
 int64_t ChooseBatchSize(const Options& options, const Corpus& corpus) {
   if (!corpus.synthetic || options.Given("batch_size")) return options.batch_size;
   const double scaled = static_cast<double>(options.batch_size) *

@@ -15,6 +15,10 @@ namespace adjoint::apps::imdb {
 // What is done with networks by the notebook and the command train alike. All write to standard
 // output; a standard output that is gone ends them with an error.
 
+// Whether charts, model and report can come to be where `options` wants them (CheckWritable). To be
+// called once the data are there, so that wrong data leave no empty folder.
+absl::Status CheckResultsWritable(const Options& options);
+
 // options.batch_size; for a corpus smaller than the real one, and when the user named none, so much
 // smaller that an epoch has as many steps. Says so in a line.
 int64_t ChooseBatchSize(const Options& options, const Corpus& corpus);
