@@ -237,6 +237,8 @@ void Run(benchmark::State& state, Context& context, const std::string& name, Tra
       return;
     }
   }
+  // OpenMP's threads, which raw oneDNN has used, go on spinning for some milliseconds.
+  absl::SleepFor(absl::Milliseconds(50));
   for (auto _ : state) {
     const absl::StatusOr<Outcome> outcome = train(context, dense, validate);
     if (!outcome.ok()) {
