@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/dtype.h"
 #include "core/shape.h"
@@ -19,7 +20,12 @@ struct TensorSpec {
   // "f32[batch,16]"; a scalar is "f32[]".
   std::string ToString() const;
 
-  // Bytes of a dense array of this spec. An error when a dim is not a number or the size overflows.
+  // An error when an extent is negative, or when those that are numbers, zeros left out, multiply
+  // to more than a process can address. Products of extents do not overflow where this is OK.
+  absl::Status CheckExtents() const;
+
+  // Bytes of a dense array of this spec. An error when a dim is not a number, or that of
+  // CheckExtents.
   absl::StatusOr<int64_t> ByteSize() const;
 
   friend bool operator==(const TensorSpec& a, const TensorSpec& b) {

@@ -1,5 +1,10 @@
 #include "ops/builder.h"
 
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "ops/leaf.h"
@@ -8,9 +13,16 @@
 namespace adjoint::ops {
 namespace {
 
+// Whether T can hold the number; a floating type takes any, rounded.
 template <typename T>
-Tensor FilledScalar(double number) {
-  return Tensor::Scalar<T>(static_cast<T>(number));
+bool Holds(double number) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return true;
+  } else {
+    constexpr double kEnd = 2.0 * (std::numeric_limits<T>::max() / 2 + 1);  // max + 1, exactly
+    return number >= static_cast<double>(std::numeric_limits<T>::lowest()) && number < kEnd &&
+           number == std::floor(number);
+  }
 }
 
 }  // namespace
@@ -59,7 +71,14 @@ Var ScalarLike(Var like, double number, std::source_location location) {
   if (!like.valid()) return like;
   return VisitDType(like.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return Constant(*like.builder, FilledScalar<T>(number), location);
+    if (Holds<T>(number)) {
+      return Constant(*like.builder, Tensor::Scalar<T>(static_cast<T>(number)), location);
+    }
+    like.builder->Fail(absl::InvalidArgumentError(absl::StrCat(
+        location.file_name(), ":", location.line(), ": the number ", number, " stands beside ",
+        like.spec().ToString(), " and takes its type, which cannot hold it; ",
+        "Cast the other operand first")));
+    return Var{like.builder, -1, 0};
   });
 }
 

@@ -75,15 +75,16 @@ class ScopedName {
 // For authors of op functions -----------------------------------------------------------------
 
 // Applies an op of one output. The builder is that of the first operand that is a var; numbers
-// become constants of that var's element type (of `number_dtype` when given). Operands of two
-// builders, or none with a builder, give an invalid var and, where there is a builder, its error.
+// become constants of that var's element type. Operands of two builders, or none with a builder,
+// give an invalid var and, where there is a builder, its error.
 Var Apply1(const OpDef& op, absl::Span<const Operand> operands, Attrs attrs = {});
 std::vector<Var> ApplyN(const OpDef& op, absl::Span<const Operand> operands, Attrs attrs = {});
 
 // A constant node.
 Var Constant(Builder& builder, Tensor value,
              std::source_location location = std::source_location::current());
-// `number` in every element: a scalar constant of the element type of `like`, to be broadcast.
+// `number` in every element: a scalar constant of the element type of `like`, to be broadcast. An
+// error of the builder when an integer type or bool cannot hold the number as it is.
 Var ScalarLike(Var like, double number,
                std::source_location location = std::source_location::current());
 

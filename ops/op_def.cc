@@ -1,6 +1,8 @@
 #include "ops/op_def.h"
 
 #include <algorithm>
+#include <new>
+#include <stdexcept>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -44,6 +46,18 @@ absl::Status CheckDeclaration(const OpDef& op, size_t inputs, const Attrs& attrs
   return absl::OkStatus();
 }
 
+// Kernels may lay out tables as large as an extent, which may come from a file.
+absl::StatusOr<std::unique_ptr<Kernel>> Prepare(const OpDef& op, const KernelDef& def,
+                                                const KernelRequest& request) {
+  try {
+    return def.prepare(request);
+  } catch (const std::bad_alloc&) {
+  } catch (const std::length_error&) {
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat(op.name, "/", def.name, ": out of memory for what the kernel prepares"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<TensorSpec>> InferOp(const OpDef& op,
@@ -52,12 +66,7 @@ absl::StatusOr<std::vector<TensorSpec>> InferOp(const OpDef& op,
   ADJOINT_RETURN_IF_ERROR(CheckDeclaration(op, inputs.size(), attrs));
   ADJOINT_ASSIGN_OR_RETURN(std::vector<TensorSpec> outputs, op.infer(InferContext{inputs, attrs}));
   for (const TensorSpec& spec : outputs) {
-    for (Dim d : spec.shape.dims()) {
-      if (!d.is_valid()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("an extent of ", spec.ToString(), " is negative"));
-      }
-    }
+    ADJOINT_RETURN_IF_ERROR(spec.CheckExtents());
   }
   return outputs;
 }
@@ -66,7 +75,7 @@ absl::StatusOr<PreparedKernel> PrepareKernel(const OpDef& op, const KernelReques
                                              absl::Span<const std::string> skip) {
   for (const KernelDef& def : op.kernels) {
     if (std::find(skip.begin(), skip.end(), def.name) != skip.end()) continue;
-    ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, def.prepare(request));
+    ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, Prepare(op, def, request));
     if (kernel != nullptr) {
       return PreparedKernel{std::move(kernel), absl::StrCat(op.name, "/", def.name)};
     }

@@ -65,7 +65,7 @@ absl::StatusOr<ElementCount> CountElements(absl::Span<const Dim> dims) {
     } else if (d.is_symbol()) {
       for (std::string& factor : FactorsOf(d.name())) {
         int64_t number;
-        if (absl::SimpleAtoi(factor, &number)) {
+        if (absl::SimpleAtoi(factor, &number) && number >= 0) {
           multiply(number);
         } else {
           count.symbols.push_back(std::move(factor));
