@@ -33,6 +33,7 @@ absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
   } else {
     ADJOINT_ASSIGN_OR_RETURN(exe->program_, RunPasses(program, PassOptions{}, {}));
   }
+  exe->ranges_ = SettleCapacities(&exe->program_);
   const Graph& graph = *exe->program_.graph;
   ADJOINT_ASSIGN_OR_RETURN(exe->storage_, PlanStorage(exe->program_));
   const std::vector<PlannedStep>& steps = exe->storage_.steps;
@@ -111,6 +112,26 @@ absl::Status Executable::CheckInputs(absl::Span<const Tensor> inputs) const {
           port.var.spec().ToString(), ", but was given ", inputs[i].spec().ToString()));
     }
   }
+  for (const RangesOfEntries& pair : ranges_) {
+    ADJOINT_RETURN_IF_ERROR(CheckRanges(pair, inputs));
+  }
+  return absl::OkStatus();
+}
+
+// Kernels compare ranges with the capacity, which may be more than was fed.
+absl::Status Executable::CheckRanges(const RangesOfEntries& pair,
+                                     absl::Span<const Tensor> inputs) const {
+  const int64_t entries = inputs[pair.entries].size();
+  const Port& port = program_.inputs[pair.entries];
+  if (entries == port.var.shape()[0]) return absl::OkStatus();
+  const absl::Span<const int64_t> ranges = inputs[pair.ranges].data<int64_t>();
+  for (size_t i = 0; i + 1 < ranges.size(); i += 2) {
+    if (ranges[i + 1] <= entries) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "running program ", program_.name, ": row ", i / 2, " of input '",
+        program_.inputs[pair.ranges].name, "' has the entries ", ranges[i], " to ", ranges[i + 1],
+        " (exclusive), but input '", port.name, "' was given ", entries));
+  }
   return absl::OkStatus();
 }
 
@@ -121,9 +142,8 @@ absl::Status Executable::BindVariables(Workspace& ws, VariableStore* variables) 
         absl::StrCat("running program ", program_.name, ": it has variables, but no store"));
   }
   ADJOINT_RETURN_IF_ERROR(variables->status());
-  if (ws.store_ == variables && ws.store_generation_ == variables->generation()) {
-    return absl::OkStatus();
-  }
+  if (ws.store_generation_ == variables->generation()) return absl::OkStatus();
+  ws.store_generation_ = 0;
   for (size_t i = 0; i < program_.states.size(); ++i) {
     const StateBinding& state = program_.states[i];
     Tensor* const tensor = variables->FindMutable(state.variable);
@@ -138,7 +158,6 @@ absl::Status Executable::BindVariables(Workspace& ws, VariableStore* variables) 
     }
     ws.variables_[i] = tensor->mutable_raw();
   }
-  ws.store_ = variables;
   ws.store_generation_ = variables->generation();
   return absl::OkStatus();
 }
@@ -160,12 +179,16 @@ absl::Status Executable::StepError(size_t step, const absl::Status& status,
       status.code(), absl::StrCat("running program ", program_.name, ", ",
                                   program_.graph->NodeToString(storage_.steps[step].node), ": ",
                                   status.message()));
-  if (static_cast<int>(step) > first_write_) variables->Poison(error);
+  if (static_cast<int>(step) >= first_write_) variables->Poison(error);
   return error;
 }
 
 absl::Status Executable::Run(Workspace& ws, absl::Span<const Tensor> inputs,
                              VariableStore* variables, std::vector<Tensor>* outputs) const {
+  if (ws.executable_.get() != this) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("running program ", program_.name, ": the workspace is another executable's"));
+  }
   ADJOINT_RETURN_IF_ERROR(CheckInputs(inputs));
   ADJOINT_RETURN_IF_ERROR(BindVariables(ws, variables));
   ADJOINT_RETURN_IF_ERROR(PrepareOutputs(outputs));

@@ -53,8 +53,7 @@ class Workspace {
   std::vector<ops::KernelArgs> args_;
   std::vector<std::unique_ptr<ops::KernelState>> states_;
   std::vector<Patch> patches_;
-  const VariableStore* store_ = nullptr;  // whose variables the pointers below are
-  uint64_t store_generation_ = 0;
+  uint64_t store_generation_ = 0;  // of the store whose variables the pointers below are
   std::vector<void*> variables_;
 };
 
@@ -70,10 +69,12 @@ class Executable : public std::enable_shared_from_this<Executable> {
 
   // Runs all steps. `inputs` follow the program's input ports. `outputs` gets a tensor a port; a
   // tensor that is there already, of the right spec and with its buffer to itself, is written
-  // again. `variables` may be null when the program has no state.
+  // again. `inputs` may not lie in `*outputs`. `variables` may be null when the program has no
+  // state.
   //
-  // Errors: an input of another spec; a variable missing or of another spec; an error of a kernel,
-  // with its place. After a failed step variables keep their values, or, where some were already
+  // Errors: an input of another spec; ranges that point beyond the entries fed to a capacity port;
+  // a variable missing or of another spec; another executable's workspace; an error of a kernel,
+  // with its place. After a failed step variables keep their values, or, where some may have been
   // overwritten, the store is poisoned with the error.
   absl::Status Run(Workspace& workspace, absl::Span<const Tensor> inputs, VariableStore* variables,
                    std::vector<Tensor>* outputs) const;
@@ -101,10 +102,12 @@ class Executable : public std::enable_shared_from_this<Executable> {
 
   absl::Status BindVariables(Workspace& workspace, VariableStore* variables) const;
   absl::Status CheckInputs(absl::Span<const Tensor> inputs) const;
+  absl::Status CheckRanges(const RangesOfEntries& pair, absl::Span<const Tensor> inputs) const;
   absl::Status PrepareOutputs(std::vector<Tensor>* outputs) const;
   absl::Status StepError(size_t step, const absl::Status& status, VariableStore* variables) const;
 
   Program program_;
+  std::vector<RangesOfEntries> ranges_;  // of the capacity ports
   StoragePlan storage_;
   std::vector<ops::PreparedKernel> steps_;
   int first_write_ = 0;  // the first step that writes a variable in place

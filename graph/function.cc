@@ -26,6 +26,7 @@ bool Accepts(const Executable& executable, absl::Span<const Tensor> inputs) {
 absl::StatusOr<std::unique_ptr<Function>> Function::Create(Program program,
                                                            CompileOptions options) {
   ADJOINT_RETURN_IF_ERROR(Verify(program));
+  SettleCapacities(&program);
   return std::unique_ptr<Function>(new Function(std::move(program), std::move(options)));
 }
 
@@ -68,28 +69,42 @@ absl::StatusOr<SymbolValues> Function::BindSymbols(absl::Span<const Tensor> inpu
   return values;
 }
 
-absl::StatusOr<Function::Entry*> Function::EntryFor(absl::Span<const Tensor> inputs) {
+absl::StatusOr<std::shared_ptr<Function::Entry>> Function::EntryFor(
+    absl::Span<const Tensor> inputs) {
   for (size_t i = entries_.size(); i-- > 0;) {
-    if (Accepts(*entries_[i]->executable, inputs)) return entries_[i].get();
+    if (!Accepts(*entries_[i]->executable, inputs)) continue;
+    std::rotate(entries_.begin() + i, entries_.begin() + i + 1, entries_.end());
+    return entries_.back();
   }
   ADJOINT_ASSIGN_OR_RETURN(const SymbolValues values, BindSymbols(inputs));
   ADJOINT_ASSIGN_OR_RETURN(const Program concrete, Specialize(program_, values));
-  auto entry = std::make_unique<Entry>();
+  auto entry = std::make_shared<Entry>();
   ADJOINT_ASSIGN_OR_RETURN(entry->executable, Executable::Compile(concrete, options_));
-  entries_.push_back(std::move(entry));
-  return entries_.back().get();
+  if (entries_.size() >= kMaxExecutables) DropOne();
+  entries_.push_back(entry);
+  return entry;
+}
+
+void Function::DropOne() {
+  const auto oldest = std::find_if(entries_.begin(), entries_.end(),
+                                   [](const auto& entry) { return entry.use_count() == 1; });
+  if (oldest == entries_.end()) return;
+  for (const auto& [kernel, n] : (*oldest)->executable->KernelCounts()) {
+    dropped_counts_[kernel] += n;
+  }
+  entries_.erase(oldest);
 }
 
 absl::StatusOr<std::shared_ptr<const Executable>> Function::ExecutableFor(
     absl::Span<const Tensor> inputs) {
   std::lock_guard<std::mutex> lock(mutex_);
-  ADJOINT_ASSIGN_OR_RETURN(Entry* const entry, EntryFor(inputs));
+  ADJOINT_ASSIGN_OR_RETURN(const std::shared_ptr<Entry> entry, EntryFor(inputs));
   return entry->executable;
 }
 
 absl::Status Function::Run(absl::Span<const Tensor> inputs, VariableStore* variables,
                            std::vector<Tensor>* outputs) {
-  Entry* entry = nullptr;
+  std::shared_ptr<Entry> entry;
   std::unique_ptr<Workspace> workspace;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -115,7 +130,7 @@ int Function::num_executables() const {
 
 std::map<std::string, int64_t> Function::KernelCounts() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  std::map<std::string, int64_t> counts;
+  std::map<std::string, int64_t> counts = dropped_counts_;
   for (const auto& entry : entries_) {
     for (const auto& [kernel, n] : entry->executable->KernelCounts()) counts[kernel] += n;
   }

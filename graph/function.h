@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,11 +21,14 @@
 namespace adjoint::graph {
 
 // A program whose inputs may have symbolic dims, compiled for the shapes it is called with. Holds
-// an executable for each combination of sizes seen (the last, smaller batch is a second one).
-// Extents of capacity ports do not make a combination: they are rounded up to a power of two, and
-// an executable of enough capacity is used again. Thread-safe.
+// an executable for each combination of sizes seen (the last, smaller batch is a second one), up to
+// kMaxExecutables: then the one that has rested longest goes. Extents of capacity ports do not make
+// a combination: they are rounded up to a power of two, and an executable of enough capacity is
+// used again. Thread-safe.
 class Function {
  public:
+  static constexpr size_t kMaxExecutables = 64;
+
   // Verifies the program. Compiles nothing yet.
   static absl::StatusOr<std::unique_ptr<Function>> Create(Program program,
                                                           CompileOptions options = {});
@@ -52,13 +56,16 @@ class Function {
 
   // The values that symbols take for these inputs, capacities rounded up.
   absl::StatusOr<SymbolValues> BindSymbols(absl::Span<const Tensor> inputs) const;
-  // Requires mutex_.
-  absl::StatusOr<Entry*> EntryFor(absl::Span<const Tensor> inputs);
+  // The entry for such inputs, which becomes the newest. Requires mutex_.
+  absl::StatusOr<std::shared_ptr<Entry>> EntryFor(absl::Span<const Tensor> inputs);
+  // Drops the oldest entry that no thread runs. Requires mutex_.
+  void DropOne();
 
   const Program program_;
   const CompileOptions options_;
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<Entry>> entries_;  // newest last; guarded by mutex_
+  std::vector<std::shared_ptr<Entry>> entries_;    // used last comes last; guarded by mutex_
+  std::map<std::string, int64_t> dropped_counts_;  // of entries dropped; guarded by mutex_
 };
 
 // Appends the three tensors that feed a Graph::CsrInput.

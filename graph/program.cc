@@ -1,5 +1,6 @@
 #include "graph/program.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -85,6 +86,7 @@ std::string Program::ToString() const {
     absl::StrAppend(&text, "  ", graph->NodeToString(id), "\n");
   }
   const auto ref = [&](Var v) {
+    if (!Belongs(*graph, v)) return std::string("(no value)");
     return graph->node(v).outputs.size() > 1 ? absl::StrCat("%", v.node, ".", v.output)
                                              : absl::StrCat("%", v.node);
   };
@@ -96,10 +98,15 @@ std::string Program::ToString() const {
 }
 
 absl::Status Verify(const Program& program) {
+  if (program.graph == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("program ", program.name, ": it has no graph; set Program::graph"));
+  }
   const Graph& graph = *program.graph;
   ADJOINT_RETURN_IF_ERROR(graph.status());
   for (int id = 0; id < graph.num_nodes(); ++id) ADJOINT_RETURN_IF_ERROR(VerifyNode(graph, id));
   absl::flat_hash_set<int> bound;
+  absl::flat_hash_set<absl::string_view> variables;
   const auto bind = [&](absl::string_view what, Var v) -> absl::Status {
     if (!Belongs(graph, v)) {
       return absl::InvalidArgumentError(
@@ -122,6 +129,10 @@ absl::Status Verify(const Program& program) {
   }
   for (const StateBinding& s : program.states) {
     const std::string what = absl::StrCat("variable '", s.variable, "'");
+    if (!variables.insert(s.variable).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("program ", program.name, ": ", what, " has two bindings; read it once"));
+    }
     ADJOINT_RETURN_IF_ERROR(bind(what, s.read));
     if (!Belongs(graph, s.write)) {
       return absl::InvalidArgumentError(absl::StrCat("program ", program.name,
@@ -151,7 +162,37 @@ absl::Status Verify(const Program& program) {
   return absl::OkStatus();
 }
 
+std::vector<RangesOfEntries> SettleCapacities(Program* program) {
+  const Graph& graph = *program->graph;
+  std::vector<int> port_of(graph.num_nodes(), -1);  // by node
+  for (size_t i = 0; i < program->inputs.size(); ++i) {
+    port_of[program->inputs[i].var.node] = static_cast<int>(i);
+  }
+  const auto has_capacity = [&](Var v) {
+    return port_of[v.node] >= 0 && program->inputs[port_of[v.node]].capacity;
+  };
+  std::vector<RangesOfEntries> pairs;
+  bool keep = true;
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    const Node& node = graph.node(id);
+    const bool product = node.op == &ops::CsrMatMulOp() || node.op == &ops::CsrTransposedMatMulOp();
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (!has_capacity(node.inputs[i])) continue;
+      const int ranges = port_of[node.inputs[0].node];
+      keep = keep && product && (i == 1 || i == 2) && ranges >= 0;
+      const RangesOfEntries pair{ranges, port_of[node.inputs[i].node]};
+      if (std::find(pairs.begin(), pairs.end(), pair) == pairs.end()) pairs.push_back(pair);
+    }
+  }
+  for (const Port& p : program->outputs) keep = keep && !has_capacity(p.var);
+  for (const StateBinding& s : program->states) keep = keep && !has_capacity(s.write);
+  if (keep) return pairs;
+  for (Port& p : program->inputs) p.capacity = false;
+  return {};
+}
+
 absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& values) {
+  ADJOINT_RETURN_IF_ERROR(Verify(program));
   Rewriter rewriter(program);
   // Shape rules name sizes that no input has ("batch*16", what a reshape leaves over). Their
   // numbers show where a node's new spec has one; later attributes may hold such names.

@@ -20,7 +20,8 @@ struct Port {
   std::string name;
   Var var;
   // For inputs: the extent is a capacity. A tensor fed may be shorter; kernels find out from its
-  // other operands how much of it counts (a CSR matrix's entries).
+  // other operands how much of it counts (a CSR matrix's entries). Holds as long as nothing reads
+  // the input that needs its true extent; see SettleCapacities.
   bool capacity = false;
 
   // Whether `tensor` can feed this input as it is: equal specs, or no larger than the capacity.
@@ -55,20 +56,36 @@ struct Program {
     outputs.push_back({std::string(output_name), v});
   }
 
-  // Ports, then nodes, then outputs and states, a line each.
+  // Ports, then nodes, then outputs and states, a line each. Requires a graph; other mistakes show
+  // in the text.
   std::string ToString() const;
 };
 
-// Checks what every pass must keep: vars belong to the graph, inputs are "input" nodes, each bound
-// once; the specs of all nodes come out the same when inferred again; a written value has the spec
-// of its variable. The error names the node.
+// Checks what every pass must keep: the graph has no error; vars belong to it, inputs are "input"
+// nodes, each bound once, as is each variable; the specs of all nodes come out the same when
+// inferred again; a written value has the spec of its variable. The error names the node.
 absl::Status Verify(const Program& program);
+
+// Two input ports of which the first, i64[rows, 2], holds ranges of entries of the second.
+struct RangesOfEntries {
+  int ranges;
+  int entries;
+
+  friend bool operator==(const RangesOfEntries&, const RangesOfEntries&) = default;
+};
+
+// Makes sure that no kernel reads beyond a tensor that is shorter than its capacity port. The
+// program may keep its capacity ports when they are read by CSR products alone, as columns or
+// values, with ranges that are an input as well; returned are those inputs, which must lie within
+// the tensors fed. Otherwise all of its ports become plain ones, for whatever reads them reads (or
+// counts) every element. Requires a verified program.
+std::vector<RangesOfEntries> SettleCapacities(Program* program);
 
 // The values that symbols take.
 using SymbolValues = absl::flat_hash_map<std::string, int64_t>;
 
 // The program for given sizes: symbols replaced in inputs and attributes, specs inferred again.
-// Symbols without a value stay.
+// Symbols without a value stay. Verifies the program first.
 absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& values);
 
 // Builds a program from another, node by node: the one way passes rewrite. Nodes are copied in

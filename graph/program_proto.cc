@@ -208,6 +208,7 @@ absl::StatusOr<Tensor> FromProto(const proto::TensorProto& message) {
 }
 
 absl::Status ToProto(const Program& program, proto::ProgramProto* message) {
+  ADJOINT_RETURN_IF_ERROR(Verify(program));
   message->set_name(program.name);
   const Graph& graph = *program.graph;
   for (int id = 0; id < graph.num_nodes(); ++id) {

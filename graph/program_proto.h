@@ -15,7 +15,8 @@ namespace adjoint::graph {
 // an unknown op, version, attribute or element type is refused by name, specs are inferred again
 // and compared with those stored, and no message can crash the process.
 
-// Errors: a node of an internal op (programs are saved before optimization).
+// Errors: a program that Verify refuses, a node of an internal op (programs are saved before
+// optimization).
 absl::Status ToProto(const Program& program, proto::ProgramProto* message);
 absl::StatusOr<Program> FromProto(const proto::ProgramProto& message);
 

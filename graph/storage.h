@@ -14,10 +14,10 @@ namespace adjoint::graph {
 // Where the bytes of a value are during a run.
 struct Location {
   enum Kind : uint8_t {
-    kNone,    // nobody reads it; a place in the arena all the same, for kernels write every output
-    kArena,   // at byte `index` of the workspace's arena
-    kInput,   // the tensor fed to input port `index`
-    kOutput,  // the tensor returned from output port `index`
+    kNone,      // not placed yet; in a plan no value is
+    kArena,     // at byte `index` of the workspace's arena
+    kInput,     // the tensor fed to input port `index`
+    kOutput,    // the tensor returned from output port `index`
     kVariable,  // the variable of state `index`, in place
     kConstant,  // constant `index`
   };
@@ -54,7 +54,8 @@ struct PlannedCopy {
 // - Everything else lives in the arena; an op may write over an input that dies with it.
 struct StoragePlan {
   std::vector<PlannedStep> steps;
-  // First all with an arena place as `to`, which saves values that later copies overwrite.
+  // In order: to outputs; to the arena, which saves old values of variables that later copies
+  // overwrite; to variables.
   std::vector<PlannedCopy> copies;
   std::vector<Tensor> constants;
   int64_t arena_bytes = 0;

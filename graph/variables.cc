@@ -1,21 +1,42 @@
 #include "graph/variables.h"
 
-#include <utility>
+#include <atomic>
 
 #include "absl/strings/str_cat.h"
 
 namespace adjoint::graph {
 
+VariableStore& VariableStore::operator=(const VariableStore& other) {
+  Restore(other);
+  return *this;
+}
+
+VariableStore& VariableStore::operator=(VariableStore&& other) noexcept {
+  if (this == &other) return *this;
+  tensors_ = std::move(other.tensors_);
+  status_ = std::move(other.status_);
+  other.tensors_.clear();
+  other.status_ = absl::OkStatus();
+  generation_ = NewGeneration();
+  other.generation_ = NewGeneration();
+  return *this;
+}
+
+uint64_t VariableStore::NewGeneration() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 void VariableStore::Set(absl::string_view name, const Tensor& value) {
   tensors_.insert_or_assign(std::string(name), value.Clone());
-  ++generation_;
+  generation_ = NewGeneration();
 }
 
 void VariableStore::Erase(absl::string_view name) {
   const auto it = tensors_.find(name);
   if (it == tensors_.end()) return;
   tensors_.erase(it);
-  ++generation_;
+  generation_ = NewGeneration();
 }
 
 absl::StatusOr<Tensor> VariableStore::Get(absl::string_view name) const {
@@ -57,10 +78,11 @@ void VariableStore::Poison(absl::Status error) {
 }
 
 void VariableStore::Restore(const VariableStore& other) {
+  if (this == &other) return;
   tensors_.clear();
   for (const auto& entry : other.tensors_) tensors_.emplace(entry.first, entry.second.Clone());
   status_ = other.status_;
-  ++generation_;
+  generation_ = NewGeneration();
 }
 
 }  // namespace adjoint::graph

@@ -1,6 +1,8 @@
 #include "graph/executable.h"
 
+#include <new>
 #include <thread>
+#include <utility>
 
 #include "core/csr_matrix.h"
 #include "gmock/gmock.h"
@@ -209,6 +211,93 @@ TEST(ExecutableTest, AStepThatFailsHalfWayPoisonsTheStore) {
   EXPECT_EQ(store.Get("count")->item<float>(), 0);
 }
 
+// A kernel that fails leaves what it writes undefined, be it the first to write a variable.
+TEST(ExecutableTest, AFailedStepThatWritesAVariablePoisonsTheStore) {
+  auto g = std::make_shared<Graph>();
+  const Var v = g->Input("v", F32({1}));
+  const Var table = g->Input("table", F32({3}));
+  const Var index = g->Input("index", {DType::kI64, Shape{1}});
+  Program p{.name = "pick", .graph = g, .inputs = {}, .outputs = {}, .states = {}};
+  p.AddInput("table", table);
+  p.AddInput("index", index);
+  p.states = {{"v", v, ops::Gather(table, index)}};
+  VariableStore store;
+  store.Set("v", Tensor::Of<float>({1}, {0}));
+  const Tensor three = Tensor::Of<float>({3}, {5, 6, 7});
+  EXPECT_FALSE(RunOnce(p, {three, Tensor::Of<int64_t>({1}, {3})}, &store).ok());
+  EXPECT_FALSE(store.status().ok());
+}
+
+TEST(ExecutableTest, RefusesBrokenProgramsAndForeignWorkspaces) {
+  Program empty;
+  empty.name = "empty";
+  EXPECT_EQ(Executable::Compile(empty).status().message(),
+            "program empty: it has no graph; set Program::graph");
+  Program twice = DescentProgram();
+  auto* const g = const_cast<Graph*>(twice.graph.get());
+  const Var again = g->Input("w", F32({2, 1}));
+  twice.states.push_back({"w", again, again * 2.0});
+  EXPECT_EQ(Executable::Compile(twice).status().message(),
+            "program descent: variable 'w' has two bindings; read it once");
+  // The graph's own error comes first, whatever became of the ports.
+  auto errored = std::make_shared<Graph>();
+  const Var bad = errored->Input("a", F32({2})) + errored->Input("b", F32({3}));
+  Program p{.name = "bad", .graph = errored, .inputs = {}, .outputs = {}, .states = {}};
+  p.AddOutput("y", bad);
+  EXPECT_EQ(Executable::Compile(p).status(), errored->status());
+  EXPECT_EQ(Specialize(p, {}).status(), errored->status());
+  EXPECT_THAT(p.ToString(), HasSubstr("out y = (no value)"));
+
+  auto one = Executable::Compile(DescentProgram()), other = Executable::Compile(DescentProgram());
+  ASSERT_TRUE(one.ok() && other.ok());
+  auto ws = (*one)->NewWorkspace();
+  std::vector<Tensor> outputs;
+  EXPECT_EQ((*other)->Run(**ws, {}, nullptr, &outputs).message(),
+            "running program descent: the workspace is another executable's");
+}
+
+// A workspace keeps the addresses of variables: not those of a store that is gone, nor of one whose
+// tensors have moved elsewhere, however much its successor is like it.
+TEST(ExecutableTest, AWorkspaceTellsStoresApart) {
+  auto exe = Executable::Compile(DescentProgram());
+  ASSERT_TRUE(exe.ok());
+  auto ws = (*exe)->NewWorkspace();
+  ASSERT_TRUE(ws.ok());
+  const Tensor x = Tensor::Of<float>({2, 2}, {1, 0, 0, 1});
+  std::vector<Tensor> outputs;
+  alignas(VariableStore) unsigned char place[sizeof(VariableStore)];
+  std::vector<Tensor> keep;  // so that the second store's tensor lies elsewhere
+  for (const float w : {1.0f, 2.0f}) {
+    auto* const store = new (place) VariableStore;
+    store->Set("w", Tensor::Of<float>({2, 1}, {w, 0}));
+    ASSERT_TRUE((*exe)->Run(**ws, {x}, store, &outputs).ok());
+    EXPECT_EQ(outputs[0].item<float>(), w * w);
+    keep.push_back(*store->Find("w"));
+    store->~VariableStore();
+  }
+
+  VariableStore from;
+  from.Set("w", Tensor::Of<float>({2, 1}, {1, 0}));
+  ASSERT_TRUE((*exe)->Run(**ws, {x}, &from, &outputs).ok());
+  VariableStore to = std::move(from);
+  EXPECT_FALSE((*exe)->Run(**ws, {x}, &from, &outputs).ok());
+  EXPECT_TRUE((*exe)->Run(**ws, {x}, &to, &outputs).ok());
+}
+
+TEST(VariableStoreTest, CopiesHaveTensorsOfTheirOwn) {
+  VariableStore store;
+  store.Set("w", Tensor::Of<float>({2, 1}, {1, -1}));
+  VariableStore copy = store;
+  VariableStore assigned;
+  assigned = store;
+  ASSERT_TRUE(RunOnce(DescentProgram(), {Tensor::Of<float>({2, 2}, {1, 0, 0, 1})}, &copy).ok());
+  EXPECT_THAT(Values(*copy.Get("w")), ElementsAre(0, 0));
+  EXPECT_THAT(Values(*store.Get("w")), ElementsAre(1, -1));
+  EXPECT_THAT(Values(*assigned.Get("w")), ElementsAre(1, -1));
+  store.Restore(store);
+  EXPECT_THAT(Values(*store.Get("w")), ElementsAre(1, -1));
+}
+
 TEST(ExecutableTest, RunsFromSeveralThreadsWithAWorkspaceEach) {
   auto g = std::make_shared<Graph>();
   const Var x = g->Input("x", F32({64, 64}));
@@ -288,6 +377,70 @@ TEST(FunctionTest, ACsrMatrixOfAnySizeRunsOnOneExecutable) {
   ASSERT_TRUE((*function)->Run(feed, nullptr, &out).ok());
   EXPECT_THAT(Values(out[0]), ElementsAre(0, 50));
   EXPECT_EQ((*function)->num_executables(), 1);
+
+  // Ranges within the capacity, but beyond the entries.
+  feed[0] = Tensor::Of<int64_t>({2, 2}, {0, 1, 1, 4});
+  EXPECT_EQ((*function)->Run(feed, nullptr, &out).message(),
+            "running program sparse: row 1 of input 'x.ranges' has the entries 1 to 4 (exclusive), "
+            "but input 'x.columns' was given 1");
+}
+
+// Whatever reads the entries themselves needs to know how many there are.
+TEST(FunctionTest, EntriesReadByOtherOpsAreNoCapacity) {
+  auto g = std::make_shared<Graph>();
+  const ops::CsrVar x = g->CsrInput("x", Dim::Symbol("batch"), 3);
+  const Var w = g->Input("w", F32({3, 1}));
+  ops::CsrVar scaled = x;
+  scaled.values = x.values * 2.0;
+  Program p{.name = "scaled", .graph = g, .inputs = {}, .outputs = {}, .states = {}};
+  p.AddInput("x", x);
+  p.AddInput("w", w);
+  p.AddOutput("y", ops::MatMul(scaled, w));
+  p.AddOutput("mean", ops::Mean(x.values));
+  p.AddOutput("values", x.values);
+  auto function = Function::Create(p);
+  ASSERT_TRUE(function.ok()) << function.status();
+  auto matrix = CsrMatrix::Create(3, {0, 2, 3}, {0, 2, 1}, {1, 2, 3});
+  ASSERT_TRUE(matrix.ok());
+  std::vector<Tensor> out, feed;
+  AppendFeed(*matrix, &feed);
+  feed.push_back(Tensor::Of<float>({3, 1}, {1, 10, 100}));
+  const absl::Status status = (*function)->Run(feed, nullptr, &out);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_THAT(Values(out[0]), ElementsAre(402, 60));
+  EXPECT_THAT(Values(out[1]), ElementsAre(2));
+  EXPECT_THAT(Values(out[2]), ElementsAre(1, 2, 3));
+
+  auto concrete = Specialize(p, {{"batch", 2}, {"x_nnz", 8}});
+  ASSERT_TRUE(concrete.ok()) << concrete.status();
+  EXPECT_EQ(RunOnce(*concrete, feed).status().message(),
+            "running program scaled: input 'x.columns' is i32[8], but was given i32[3]");
+}
+
+TEST(FunctionTest, KeepsTheExecutablesUsedLast) {
+  auto g = std::make_shared<Graph>();
+  const Var x = g->Input("x", F32({Dim::Symbol("n")}));
+  Program p{.name = "sum", .graph = g, .inputs = {}, .outputs = {}, .states = {}};
+  p.AddInput("x", x);
+  p.AddOutput("sum", ops::Sum(x));
+  auto function = Function::Create(p);
+  ASSERT_TRUE(function.ok()) << function.status();
+  const int limit = static_cast<int>(Function::kMaxExecutables);
+  std::vector<Tensor> out;
+  auto often = (*function)->ExecutableFor({Tensor::Zeros(F32({1}))});
+  ASSERT_TRUE(often.ok());
+  for (int n = 2; n < limit + 20; ++n) {
+    for (const int64_t size : {1, n}) {
+      const Tensor fed = Tensor::Of<float>({size}, std::vector<float>(size, 1));
+      ASSERT_TRUE((*function)->Run({fed}, nullptr, &out).ok());
+      EXPECT_EQ(out[0].item<float>(), static_cast<float>(size));
+    }
+  }
+  EXPECT_EQ((*function)->num_executables(), limit);
+  auto again = (*function)->ExecutableFor({Tensor::Zeros(F32({1}))});
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(*again, *often);
+  EXPECT_EQ((*function)->KernelCounts().at("sum/simd"), 2 * (limit + 18));
 }
 
 }  // namespace

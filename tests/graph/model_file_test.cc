@@ -125,6 +125,34 @@ TEST(ModelFileTest, RefusesByName) {
               HasSubstr("the file gives its outputs other specs"));
 }
 
+// A symbol's name may read as a number; the least one over minus one is beyond all numbers.
+TEST(ModelFileTest, SymbolsNamedLikeNegativeNumbersAreNotDivided) {
+  auto g = std::make_shared<Graph>();
+  const Var x = g->Input("x", {DType::kF32, Shape{Dim::Symbol("-9223372036854775808")}});
+  ops::Reshape(x, Shape{Dim::Symbol("-1"), -1});
+  EXPECT_THAT(std::string(g->status().message()), HasSubstr("no extent for the -1"));
+}
+
+// Tables as large as an extent of a file's.
+TEST(ModelFileTest, KernelsThatCannotBePreparedAreAnError) {
+  auto g = std::make_shared<Graph>();
+  const Var a = g->Input("a", {DType::kI32, Shape{int64_t{1} << 43, 0, 2}});
+  const Var b = g->Input("b", {DType::kI32, Shape{2, 3}});
+  Program p{.name = "huge", .graph = g, .inputs = {}, .outputs = {}, .states = {}};
+  p.AddInput("a", a);
+  p.AddInput("b", b);
+  p.AddOutput("y", ops::MatMul(a, b));
+  const auto exe = Executable::Compile(p);
+  EXPECT_EQ(exe.status().code(), absl::StatusCode::kResourceExhausted) << exe.status();
+}
+
+TEST(ModelFileTest, ProgramsThatAreNotWholeAreNotWritten) {
+  ModelFile model = SmallModel();
+  model.programs[0].AddOutput("nothing", Var{});
+  EXPECT_EQ(SerializeModel(model).status().message(),
+            "program train: output 'nothing' is not a value of its graph");
+}
+
 TEST(ModelFileTest, AFileThatIsNotThereOrNotAModelIsNamed) {
   const std::string missing = ::testing::TempDir() + "/no_such.adjoint";
   EXPECT_THAT(std::string(ReadModelFile(missing).status().message()), HasSubstr(missing));
