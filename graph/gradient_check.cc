@@ -94,6 +94,10 @@ class Checker {
     PhiloxEngine random({.seed = options_.seed, .stream = 1});
     const std::vector<Var> outputs = build_(vars);
     ADJOINT_RETURN_IF_ERROR(graph->status());
+    if (std::none_of(outputs.begin(), outputs.end(),
+                     [](Var v) { return v.dtype() == DType::kF64; })) {
+      return absl::InvalidArgumentError("no output is f64: there is nothing to check");
+    }
     Var scalar = RandomProjection(graph.get(), outputs, &random);
     std::vector<Var> gradients = Gradients(scalar, xs);
     for (int k = 1; k < order; ++k) {

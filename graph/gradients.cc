@@ -104,6 +104,7 @@ class Sweep {
 
 absl::Status CheckArguments(const Graph& graph, absl::Span<const Var> ys, absl::Span<const Var> xs,
                             absl::Span<const Var> seeds) {
+  if (ys.empty()) return absl::InvalidArgumentError("Gradients: there is no y to differentiate");
   if (!seeds.empty() && seeds.size() != ys.size()) {
     return absl::InvalidArgumentError(
         absl::StrCat("Gradients: ", ys.size(), " ys, but ", seeds.size(), " seeds"));
@@ -136,11 +137,14 @@ absl::Status CheckArguments(const Graph& graph, absl::Span<const Var> ys, absl::
 std::vector<Var> Gradients(absl::Span<const Var> ys, absl::Span<const Var> xs,
                            absl::Span<const Var> seeds) {
   std::vector<Var> result;
-  if (ys.empty()) return std::vector<Var>(xs.size());
-  ops::Builder* const builder = ys[0].builder;
-  Graph* const graph = dynamic_cast<Graph*>(builder);
+  Graph* graph = nullptr;
+  for (absl::Span<const Var> vars : {ys, xs, seeds}) {
+    for (Var v : vars) {
+      if (graph == nullptr) graph = dynamic_cast<Graph*>(v.builder);
+    }
+  }
   if (graph == nullptr || !graph->status().ok()) {
-    return std::vector<Var>(xs.size(), Var{builder, -1, 0});
+    return std::vector<Var>(xs.size(), Var{graph, -1, 0});
   }
   absl::Status status = CheckArguments(*graph, ys, xs, seeds);
   if (status.ok()) {
@@ -152,7 +156,7 @@ std::vector<Var> Gradients(absl::Span<const Var> ys, absl::Span<const Var> xs,
   }
   if (!status.ok()) {
     graph->Fail(status);
-    result.assign(xs.size(), Var{builder, -1, 0});
+    result.assign(xs.size(), Var{graph, -1, 0});
   }
   return result;
 }

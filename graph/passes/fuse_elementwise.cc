@@ -183,6 +183,9 @@ class Fuser {
   }
 
   absl::Status EmitFused(const std::vector<int>& members) {
+    const bool dead =
+        std::none_of(members.begin(), members.end(), [&](int id) { return used_outside_[id]; });
+    if (dead) return absl::OkStatus();
     auto tape = std::make_shared<ops::ElementwiseTape>();
     const std::vector<Var> operands = ExternalInputs(members);
     const std::vector<Var> reads = Unbroadcast(operands, from_.node(members[0]).outputs[0].shape);

@@ -8,6 +8,7 @@
 #include "graph/passes/dce.h"
 #include "ops/arithmetic.h"
 #include "ops/matmul.h"
+#include "ops/op_list.h"
 
 namespace adjoint::graph {
 namespace {
@@ -41,7 +42,8 @@ class Finder {
     }
     if (const int reader = OnlyReader(last); reader >= 0) {
       const Node& node = graph_.node(reader);
-      if (ops::CanFuseActivation(*node.op)) {
+      // By name is how the fused op finds it: an op outside the list cannot be.
+      if (ops::CanFuseActivation(*node.op) && ops::FindOp(node.op->name) == node.op) {
         chain.activation = node.op->name;
         last = reader;
       }

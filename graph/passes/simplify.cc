@@ -1,6 +1,8 @@
 #include "graph/passes/simplify.h"
 
+#include <cmath>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "core/status_macros.h"
@@ -13,13 +15,13 @@
 namespace adjoint::graph {
 namespace {
 
-// True when v is a constant of which every element is `number`.
-bool IsFilledWith(const Graph& graph, Var v, double number) {
+// True when v is a constant of one element, `number`, and not its negative zero.
+bool IsNumber(const Graph& graph, Var v, double number) {
   const Node& node = graph.node(v);
   if (node.op != &ops::ConstantOp()) return false;
   const Tensor& value = node.attrs.At<Tensor>("value");
   if (value.size() != 1) return false;
-  return value.ValueAt(0) == number;
+  return value.ValueAt(0) == number && !std::signbit(value.ValueAt(0));
 }
 
 // The operand that the last node of `graph` merely passes on, or an invalid var.
@@ -30,8 +32,7 @@ Var PassedOn(const Graph& graph, const Node& node) {
   if (!same_spec) {
     // The only rule for a second operand: 1 * x.
     const bool passes_second = node.op == &ops::MulOp() &&
-                               node.inputs[1].spec() == node.outputs[0] &&
-                               IsFilledWith(graph, x, 1);
+                               node.inputs[1].spec() == node.outputs[0] && IsNumber(graph, x, 1);
     return passes_second ? node.inputs[1] : Var{};
   }
   if (node.op == &ops::ReshapeOp() || node.op == &ops::BroadcastToOp() ||
@@ -45,9 +46,9 @@ Var PassedOn(const Graph& graph, const Node& node) {
     return permutation == identity ? x : Var{};
   }
   if (node.op == &ops::MulOp() || node.op == &ops::DivOp()) {
-    return IsFilledWith(graph, node.inputs[1], 1) ? x : Var{};
+    return IsNumber(graph, node.inputs[1], 1) ? x : Var{};
   }
-  if (node.op == &ops::SubOp()) return IsFilledWith(graph, node.inputs[1], 0) ? x : Var{};
+  if (node.op == &ops::SubOp()) return IsNumber(graph, node.inputs[1], 0) ? x : Var{};
   return Var{};
 }
 

@@ -1,6 +1,9 @@
 #include "graph/graph.h"
 
+#include <cmath>
+
 #include "gmock/gmock.h"
+#include "graph/gradient_check.h"
 #include "graph/gradients.h"
 #include "gtest/gtest.h"
 #include "ops/activations.h"
@@ -106,6 +109,53 @@ TEST(GradientsTest, RefusesWhatHasNoGradient) {
   const Var seed = h.Input("seed", F32({3}));
   Gradients({y}, {y}, {seed});
   EXPECT_THAT(std::string(h.status().message()), HasSubstr("seed 0 is f32[3], but y 0 is f32[2]"));
+}
+
+TEST(GraphTest, RefusesExtentsBeyondTheAddressSpaceAlsoOfNothing) {
+  Graph g;
+  g.Input("x", F32({0, int64_t{1} << 40, int64_t{1} << 40}));
+  EXPECT_THAT(std::string(g.status().message()),
+              HasSubstr("f32[0,1099511627776,1099511627776] is larger than the address space"));
+  Graph symbolic;
+  symbolic.Input("x", F32({Dim::Symbol("n"), int64_t{1} << 62}));
+  EXPECT_FALSE(symbolic.status().ok());
+}
+
+// 0.5 beside an integer would silently be 0.
+TEST(GraphTest, RefusesNumbersThatAnIntegerTypeCannotHold) {
+  for (const double number : {0.5, 2147483648.0, std::nan("")}) {
+    Graph g;
+    const Var x = g.Input("x", {DType::kI32, Shape{2}});
+    const int line = __LINE__ + 1;
+    EXPECT_FALSE(ops::Mul(x, number).valid());
+    EXPECT_THAT(std::string(g.status().message()),
+                HasSubstr("graph_test.cc:" + std::to_string(line) + ": the number "));
+    EXPECT_THAT(std::string(g.status().message()), HasSubstr("stands beside i32[2]"));
+  }
+  Graph g;
+  ops::Mul(g.Input("x", {DType::kI32, Shape{2}}), -2147483648.0);
+  ops::Mul(g.Input("y", {DType::kU8, Shape{2}}), 255);
+  EXPECT_TRUE(g.status().ok()) << g.status();
+}
+
+TEST(GradientsTest, ErrorsReachTheGraph) {
+  Graph g;
+  const Var x = g.Input("x", F32({2}));
+  EXPECT_FALSE(Gradients(Var{}, {x})[0].valid());
+  EXPECT_THAT(std::string(g.status().message()), HasSubstr("must come from one graph"));
+  Graph h;
+  EXPECT_FALSE(Gradients({}, {h.Input("x", F32({2}))}, {})[0].valid());
+  EXPECT_THAT(std::string(h.status().message()), HasSubstr("there is no y"));
+  // An earlier error stays.
+  const absl::Status first = h.status();
+  EXPECT_FALSE(Gradients(Var{&h, -1, 0}, {Var{&h, -1, 0}})[0].valid());
+  EXPECT_EQ(h.status(), first);
+}
+
+TEST(GradientCheckTest, RefusesToCheckNothing) {
+  const Tensor x = Tensor::Of<double>({2}, {1, 2});
+  const auto nothing = [](absl::Span<const Var>) { return std::vector<Var>{Var{}}; };
+  EXPECT_EQ(CheckGradients(nothing, {x}).message(), "no output is f64: there is nothing to check");
 }
 
 TEST(GradientsTest, KeepsSymbolicShapes) {

@@ -152,6 +152,26 @@ TEST(PassesTest, AGroupDoesNotLeaveAndReturn) {
   EXPECT_THAT(text, HasSubstr("%3: add(%1.1 f32[2,2], %2 f32[2,2])"));
 }
 
+// With the passes left out that remove it, dead code reaches the last one.
+TEST(PassesTest, DeadChainsAreNotFused) {
+  Builder b;
+  const Var x = b.In("x", {2});
+  ops::Exp(ops::Neg(x));
+  b.program().AddOutput("y", ops::Relu(x));
+  EXPECT_THAT(After("fuse_elementwise", b.program()), Not(HasSubstr("fused")));
+}
+
+// x - (-0) is +0 for x = -0.
+TEST(PassesTest, SubtractingNegativeZeroIsNotNothing) {
+  Builder b;
+  const Var x = b.In("x", {2});
+  b.program().AddOutput("plus", ops::Sub(x, 0.0));
+  b.program().AddOutput("minus", ops::Sub(x, -0.0));
+  const std::string text = After("simplify", b.program());
+  EXPECT_THAT(text, HasSubstr("out plus = %0"));
+  EXPECT_THAT(text, HasSubstr("%3: sub("));
+}
+
 // One step of gradient descent on a dense layer, through all passes.
 TEST(PassesTest, ATrainingStepBecomesSixKernels) {
   Builder b;
