@@ -21,9 +21,14 @@ struct Axis {
 // A range that holds low..high in some `count` steps of 1, 2 or 5 times a power of ten.
 Axis NiceAxis(double low, double high, int count) {
   if (!(low <= high)) return {};
-  if (low == high) {
-    low -= 0.5;
-    high += 0.5;
+  // Room on both sides of a single value; no wider than what doubles can tell apart and subtract.
+  constexpr double kLargest = 1e300;
+  low = std::clamp(low, -kLargest, kLargest);
+  high = std::clamp(high, -kLargest, kLargest);
+  if (high - low <= 1e-9 * std::max(std::abs(low), std::abs(high))) {
+    const double room = std::max(0.5, 0.1 * std::abs(low));
+    low -= room;
+    high += room;
   }
   const double rough = (high - low) / count;
   const double power = std::pow(10, std::floor(std::log10(rough)));
@@ -196,12 +201,16 @@ class SvgWriter {
 std::string ToSvg(const Chart& chart) { return SvgWriter(chart).Write(); }
 
 std::string ToText(const Chart& chart, int width) {
-  constexpr int kRows = 12, kMargin = 8;
+  constexpr int kMargin = 8;
   const Frame frame = FrameOf(chart, 4);
   const int columns = std::max(10, width - kMargin - 1);
-  std::vector<std::string> rows(kRows, std::string(columns, ' '));
+  // As many rows a step, so that labels stand where their values do.
+  const int steps = static_cast<int>(std::lround((frame.y.high - frame.y.low) / frame.y.step));
+  const int last_row = steps * std::max(1, 12 / steps);
+  std::vector<std::string> rows(last_row + 1, std::string(columns, ' '));
   const auto row_of = [&](double value) {
-    return static_cast<int>(std::lround((1 - frame.y.Fraction(value)) * (kRows - 1)));
+    const double row = (1 - frame.y.Fraction(value)) * last_row;
+    return static_cast<int>(std::lround(std::clamp<double>(row, 0, last_row)));
   };
   const auto column_of = [&](double epoch) {
     return std::clamp(static_cast<int>(frame.x.Fraction(epoch) * columns), 0, columns - 1);
@@ -216,8 +225,7 @@ std::string ToText(const Chart& chart, int width) {
     }
   }
   std::string text = absl::StrCat(chart.title, "\n", std::string(kMargin + 1, ' '), legend, "\n");
-  const int steps = static_cast<int>(std::lround((frame.y.high - frame.y.low) / frame.y.step));
-  for (int r = 0; r < kRows; ++r) {
+  for (int r = 0; r <= last_row; ++r) {
     std::string label;
     for (int i = 0; i <= steps; ++i) {
       const double value = frame.y.low + i * frame.y.step;
