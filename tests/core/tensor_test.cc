@@ -37,7 +37,8 @@ TEST(TensorTest, RowsAndReshapesAreViews) {
 TEST(TensorTest, ImpossibleSizesAreErrors) {
   const int64_t huge = int64_t{1} << 40;
   EXPECT_FALSE(Tensor::Allocate({DType::kF32, Shape{huge, huge}}).ok());
-  const absl::Status none = Tensor::Allocate({DType::kF32, Shape{huge, 1024}}).status();
+  // All of the address space, which the program itself takes a part of.
+  const absl::Status none = Tensor::Allocate({DType::kF32, Shape{huge, 32}}).status();
   EXPECT_EQ(none.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(none.message()), HasSubstr("out of memory"));
   EXPECT_EQ(Tensor::Allocate({DType::kF32, Shape{0}})->size(), 0);
