@@ -106,6 +106,11 @@ std::vector<Var> Graph::Apply(const OpDef& op, absl::Span<const Var> inputs, Att
     Fail(outputs.status());
     return nothing;
   }
+  if (absl::Status added = NodeAdded(num_nodes() - 1); !added.ok()) {
+    nodes_.pop_back();
+    Fail(std::move(added));
+    return nothing;
+  }
   return *std::move(outputs);
 }
 

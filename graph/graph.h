@@ -35,8 +35,9 @@ struct Node {
 // An append-only list of nodes in static single assignment: ids are the topological order, so
 // nothing recurses. Op functions append to it; the first mistake makes status() an error that
 // stays, and everything after it is ignored. Not thread-safe; vars point to it, so it does not
-// move.
-class Graph final : public ops::Builder {
+// move. Builders that also keep a list of nodes derive from it: one that runs them at once
+// (graph/eager.h), one that builds the body of a loop (graph/body.h).
+class Graph : public ops::Builder {
  public:
   Graph() = default;
   Graph(const Graph&) = delete;
@@ -81,9 +82,34 @@ class Graph final : public ops::Builder {
   std::string ScopePath() const override;
   int64_t NextOrdinal(absl::string_view key) override;
 
+  // While it lives, nodes are added by the gradient rule of node `id`; errors say so.
+  class Differentiating {
+   public:
+    Differentiating(Graph& graph, int id) : graph_(graph), outer_(graph.differentiating_) {
+      graph_.differentiating_ = id;
+    }
+    ~Differentiating() { graph_.differentiating_ = outer_; }
+    Differentiating(const Differentiating&) = delete;
+    Differentiating& operator=(const Differentiating&) = delete;
+
+   private:
+    Graph& graph_;
+    const int outer_;
+  };
+
   // For passes: appends a node with the location and scope of another graph's node.
   absl::StatusOr<std::vector<Var>> Append(const OpDef& op, std::vector<Var> inputs, Attrs attrs,
                                           std::source_location location, std::string scope);
+
+ protected:
+  // Called with each node that Apply has added, before its outputs are handed out. An error takes
+  // the node back and becomes the graph's.
+  virtual absl::Status NodeAdded(int /*id*/) { return absl::OkStatus(); }
+  // Forgets all nodes from id `num_nodes` on; their vars must not be used any more.
+  void Truncate(int num_nodes) { nodes_.erase(nodes_.begin() + num_nodes, nodes_.end()); }
+  void ClearStatus() { status_ = absl::OkStatus(); }
+  // The node whose gradient rule is adding nodes, -1 for none.
+  int differentiating() const { return differentiating_; }
 
  private:
   struct Scope {
@@ -96,6 +122,7 @@ class Graph final : public ops::Builder {
   std::vector<Scope> scopes_;
   absl::flat_hash_map<std::string, int64_t> ordinals_;
   absl::Status status_;
+  int differentiating_ = -1;
 };
 
 // "layer/path (file.cc:41)" with the file's path as the compiler saw it; either part may be absent.

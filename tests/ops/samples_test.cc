@@ -12,6 +12,7 @@
 #include "core/parallel.h"
 #include "core/philox.h"
 #include "gmock/gmock.h"
+#include "graph/eager.h"
 #include "graph/executable.h"
 #include "graph/gradient_check.h"
 #include "graph/gradients.h"
@@ -243,6 +244,41 @@ TEST_P(SampleTest, WritingOverDeadOperandsIsSafe) {
   auto behind = RunProgram(*program, inputs, Unoptimized());
   ASSERT_TRUE(behind.ok()) << behind.status();
   ExpectSame(behind->outputs, plain->outputs);
+}
+
+std::vector<Var> Floating(absl::Span<const Var> vars) {
+  std::vector<Var> result;
+  for (Var v : vars) {
+    if (IsFloating(v.dtype())) result.push_back(v);
+  }
+  return result;
+}
+
+// The eager builder: outputs and gradients are those of the nodes as built, bit for bit.
+TEST_P(SampleTest, RunsAtOnceToTheSameBits) {
+  const Sample& sample = GetParam();
+  const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
+  auto program = BuildProgram(sample, inputs);
+  ASSERT_TRUE(program.ok()) << program.status();
+  graph::Eager eager;
+  std::vector<Var> operands, outputs, xs, ys;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    operands.push_back(eager.Input(absl::StrCat("x", i), inputs[i]));
+  }
+  outputs = sample.build(operands);
+  for (const auto& port : program->inputs) xs.push_back(port.var);
+  for (const auto& port : program->outputs) ys.push_back(port.var);
+  if (sample.gradient) {
+    const std::vector<Var> gradients = graph::Gradients(Floating(ys), Floating(xs));
+    for (Var g : gradients) program->AddOutput("gradient", g);
+    for (Var g : graph::Gradients(Floating(outputs), Floating(operands))) outputs.push_back(g);
+  }
+  ASSERT_TRUE(eager.status().ok()) << eager.status();
+  std::vector<Tensor> values;
+  for (Var v : outputs) values.push_back(eager.ValueOf(v).value());
+  auto compiled = RunProgram(*program, inputs, Unoptimized());
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  ExpectSame(values, compiled->outputs);
 }
 
 TEST_P(SampleTest, SurvivesTheModelFormat) {
