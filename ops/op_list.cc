@@ -4,6 +4,7 @@
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
+#include "ops/conv.h"
 #include "ops/csr.h"
 #include "ops/fused_elementwise.h"
 #include "ops/indexing.h"
@@ -65,6 +66,10 @@ absl::Span<const OpDef* const> AllOps() {
       &CsrMatMulOp(),
       &CsrTransposedMatMulOp(),
       &CsrSampledMatMulOp(),
+      // convolution
+      &ConvOp(),
+      &ConvInputGradientOp(),
+      &ConvWeightsGradientOp(),
       // shapes
       &ReshapeOp(),
       &TransposeOp(),

@@ -14,12 +14,14 @@ std::vector<T> Concatenate(std::vector<std::vector<T>> parts) {
 
 std::vector<Sample> AllSamples() {
   return Concatenate<Sample>({ElementwiseSamples(), MatMulSamples(), ShapeSamples(),
-                              ReduceSamples(), IndexingSamples(), RandomSamples(), LossSamples()});
+                              ReduceSamples(), IndexingSamples(), RandomSamples(), LossSamples(),
+                              ConvSamples()});
 }
 
 std::vector<ErrorSample> AllErrors() {
   return Concatenate<ErrorSample>({ElementwiseErrors(), MatMulErrors(), ShapeErrors(),
-                                   ReduceErrors(), IndexingErrors(), RandomErrors(), LossErrors()});
+                                   ReduceErrors(), IndexingErrors(), RandomErrors(), LossErrors(),
+                                   ConvErrors()});
 }
 
 }  // namespace adjoint::testing

@@ -51,6 +51,7 @@ std::vector<Sample> ReduceSamples();    // sum, mean, softmax, log-softmax
 std::vector<Sample> IndexingSamples();  // gather, scatter-add, one-hot
 std::vector<Sample> RandomSamples();    // dropout
 std::vector<Sample> LossSamples();      // compositions: op names the main primitive
+std::vector<Sample> ConvSamples();      // convolution and its gradients
 std::vector<Sample> AllSamples();
 
 std::vector<ErrorSample> ElementwiseErrors();
@@ -60,6 +61,7 @@ std::vector<ErrorSample> ReduceErrors();
 std::vector<ErrorSample> IndexingErrors();
 std::vector<ErrorSample> RandomErrors();
 std::vector<ErrorSample> LossErrors();
+std::vector<ErrorSample> ConvErrors();
 std::vector<ErrorSample> AllErrors();
 
 }  // namespace adjoint::testing

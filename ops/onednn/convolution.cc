@@ -1,0 +1,518 @@
+#include "ops/onednn/convolution.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/parallel.h"
+#include "core/status_macros.h"
+#include "ops/onednn/engine.h"
+
+namespace adjoint::ops::onednn {
+namespace {
+
+using dnnl::memory;
+using Dims = memory::dims;
+
+// What a part should take at least, some 40 microseconds.
+constexpr double kMinPartFlops = 4e6;
+constexpr int64_t kMaxParts = 32;
+// Parts of a gradient of weights have weights of their own, to be merged.
+constexpr int64_t kMaxMergedParts = 8;
+// Images that a primitive takes at once while they are in another layout: what a cache holds.
+constexpr int64_t kChunkBytes = 768 << 10;
+constexpr int64_t kMergeGrain = 1 << 14;
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+size_t Aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+enum Tensor { kX, kW, kY, kTensors };
+
+// One tensor of a convolution: as it lies in memory, and as the primitive wants it.
+struct Operand {
+  memory::desc plain, inner;
+  dnnl::reorder reorder;  // null where they are the same
+  bool Reordered() const { return reorder.get(true) != nullptr; }
+};
+
+// A convolution of `batch` images.
+struct Plan {
+  int64_t batch = 0;
+  dnnl::primitive primitive;
+  std::array<Operand, kTensors> operands;
+  memory::desc bias, scratch;
+  size_t scratch_bytes = 0;  // of the primitive and of the reorders
+  std::string implementation;
+};
+
+// Images first .. first + batch of the plan.
+struct Item {
+  int plan;
+  int64_t first;
+};
+
+class ConvolutionKernel : public Kernel {
+ public:
+  struct Handles {
+    std::array<memory, kTensors> plain, inner;
+    memory bias, scratch;
+    std::vector<dnnl_exec_arg_t> args;
+  };
+  struct State : KernelState {
+    explicit State(const dnnl::engine& engine) : stream(engine) {}
+    dnnl::stream stream;
+    std::vector<std::vector<Handles>> parts;  // [part][plan]
+  };
+
+  absl::Status Run(const KernelArgs& args) const override;
+  size_t scratch_bytes() const override { return shared_bytes_ + parts_.size() * part_bytes_; }
+  std::unique_ptr<KernelState> MakeState() const override;
+  std::string implementation() const override { return plans_[0].implementation; }
+
+ private:
+  friend class Planner;
+
+  // Where a tensor's elements are, for one image and one run.
+  struct Data {
+    std::array<char*, kTensors> tensors;
+    char* bias;
+  };
+
+  Data DataOf(const KernelArgs& args) const;
+  dnnl_status_t ReorderWeights(const KernelArgs& args) const;
+  dnnl_status_t RunItem(const Item& item, int64_t part, const KernelArgs& args) const;
+  void Merge(const KernelArgs& args) const;
+
+  ConvolutionConfig config_;
+  Tensor written_ = kY;
+  std::array<size_t, kTensors> image_bytes_ = {};  // 0 for the weights
+  int64_t weights_ = 0;                            // elements
+  std::vector<Plan> plans_;
+  std::vector<Item> items_;
+  std::vector<std::pair<int, int>> parts_;  // items first .. last-1
+  // Scratch: the weights of each plan, then for each part its tensors in the plan's layout, its
+  // gradient of the weights, and oneDNN's own.
+  size_t shared_bytes_ = 0, part_bytes_ = 0;
+  std::vector<size_t> weights_offset_;  // of each plan
+  std::array<size_t, kTensors> inner_offset_ = {};
+  size_t merged_offset_ = 0, scratch_offset_ = 0;
+};
+
+ConvolutionKernel::Data ConvolutionKernel::DataOf(const KernelArgs& args) const {
+  auto in = [&](int i) { return static_cast<char*>(const_cast<void*>(args.inputs[i])); };
+  char* const out = static_cast<char*>(args.outputs[0]);
+  switch (config_.pass) {
+    case ConvolutionPass::kInputGradient:
+      return {{out, in(1), in(0)}, nullptr};
+    case ConvolutionPass::kWeightsGradient:
+      return {{in(0), out, in(1)}, nullptr};
+    case ConvolutionPass::kForward:
+      break;
+  }
+  return {{in(0), in(1), out}, config_.bias ? in(2) : nullptr};
+}
+
+std::unique_ptr<KernelState> ConvolutionKernel::MakeState() const {
+  // Only out of memory can fail here, as in any allocation.
+  const dnnl::engine& engine = CpuEngine();
+  auto state = std::make_unique<State>(engine);
+  auto wrap = [&](const memory::desc& desc) { return memory(desc, engine, nullptr); };
+  std::array<int, kTensors> ids = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
+  if (config_.pass == ConvolutionPass::kInputGradient) {
+    ids = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST};
+  } else if (config_.pass == ConvolutionPass::kWeightsGradient) {
+    ids = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST};
+  }
+  for (size_t part = 0; part < parts_.size(); ++part) {
+    std::vector<Handles>& all = state->parts.emplace_back();
+    for (const Plan& plan : plans_) {
+      Handles& h = all.emplace_back();
+      for (int t = 0; t < kTensors; ++t) {
+        h.plain[t] = wrap(plan.operands[t].plain);
+        h.inner[t] = wrap(plan.operands[t].inner);
+        h.args.push_back({ids[t], h.inner[t].get()});
+      }
+      h.scratch = wrap(plan.scratch);
+      h.args.push_back({DNNL_ARG_SCRATCHPAD, h.scratch.get()});
+      if (config_.bias) {
+        h.bias = wrap(plan.bias);
+        h.args.push_back({DNNL_ARG_BIAS, h.bias.get()});
+      }
+    }
+  }
+  return state;
+}
+
+void Set(const memory& m, char* data) { dnnl_memory_set_data_handle(m.get(), data); }
+
+dnnl_status_t Reorder(const dnnl::reorder& reorder, const dnnl::stream& stream, const memory& from,
+                      const memory& to, const memory& scratch) {
+  const dnnl_exec_arg_t args[] = {
+      {DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}, {DNNL_ARG_SCRATCHPAD, scratch.get()}};
+  return dnnl_primitive_execute(reorder.get(), stream.get(), 3, args);
+}
+
+// Weights that are read, for all parts.
+dnnl_status_t ConvolutionKernel::ReorderWeights(const KernelArgs& args) const {
+  State& state = *static_cast<State*>(args.state);
+  const OneThreadScope one_thread;
+  char* const scratch = static_cast<char*>(args.scratch);
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const Operand& w = plans_[i].operands[kW];
+    if (!w.Reordered()) continue;
+    const Handles& h = state.parts[0][i];
+    Set(h.plain[kW], DataOf(args).tensors[kW]);
+    Set(h.inner[kW], scratch + weights_offset_[i]);
+    Set(h.scratch, scratch + shared_bytes_ + scratch_offset_);
+    const dnnl_status_t status =
+        Reorder(w.reorder, state.stream, h.plain[kW], h.inner[kW], h.scratch);
+    if (status != dnnl_success) return status;
+  }
+  return dnnl_success;
+}
+
+dnnl_status_t ConvolutionKernel::RunItem(const Item& item, int64_t part,
+                                         const KernelArgs& args) const {
+  State& state = *static_cast<State*>(args.state);
+  const Plan& plan = plans_[item.plan];
+  const Handles& h = state.parts[part][item.plan];
+  char* const shared = static_cast<char*>(args.scratch);
+  char* const own = shared + shared_bytes_ + part * part_bytes_;
+  const Data data = DataOf(args);
+  Set(h.scratch, own + scratch_offset_);
+  if (config_.bias) Set(h.bias, data.bias);
+  for (int t = 0; t < kTensors; ++t) {
+    const Operand& operand = plan.operands[t];
+    char* plain = data.tensors[t] + item.first * image_bytes_[t];
+    if (t == kW && written_ == kW && parts_.size() > 1) plain = own + merged_offset_;
+    Set(h.plain[t], plain);
+    if (!operand.Reordered()) {
+      Set(h.inner[t], plain);
+    } else if (t == kW && written_ != kW) {
+      Set(h.inner[t], shared + weights_offset_[item.plan]);
+    } else {
+      Set(h.inner[t], own + inner_offset_[t]);
+      if (t == written_) continue;
+      const dnnl_status_t status =
+          Reorder(operand.reorder, state.stream, h.plain[t], h.inner[t], h.scratch);
+      if (status != dnnl_success) return status;
+    }
+  }
+  const dnnl_status_t status = dnnl_primitive_execute(
+      plan.primitive.get(), state.stream.get(), static_cast<int>(h.args.size()), h.args.data());
+  const Operand& result = plan.operands[written_];
+  if (status != dnnl_success || !result.Reordered()) return status;
+  return Reorder(result.reorder, state.stream, h.inner[written_], h.plain[written_], h.scratch);
+}
+
+// The gradient of the weights: the sum over the parts, in their order.
+void ConvolutionKernel::Merge(const KernelArgs& args) const {
+  float* const out = static_cast<float*>(args.outputs[0]);
+  const char* const first = static_cast<const char*>(args.scratch) + shared_bytes_ + merged_offset_;
+  ParallelForRange(weights_, kMergeGrain, [&](int64_t begin, int64_t end) {
+    for (size_t part = 0; part < parts_.size(); ++part) {
+      const float* const from = reinterpret_cast<const float*>(first + part * part_bytes_);
+      if (part == 0) {
+        std::copy(from + begin, from + end, out + begin);
+      } else {
+        for (int64_t i = begin; i < end; ++i) out[i] += from[i];
+      }
+    }
+  });
+}
+
+absl::Status ConvolutionKernel::Run(const KernelArgs& args) const {
+  std::atomic<dnnl_status_t> failed{dnnl_success};
+  if (written_ != kW) failed = ReorderWeights(args);
+  auto run = [&](int64_t part) {
+    const OneThreadScope one_thread;
+    for (int i = parts_[part].first; i < parts_[part].second; ++i) {
+      const dnnl_status_t status = RunItem(items_[i], part, args);
+      if (status != dnnl_success) failed = status;
+    }
+  };
+  if (parts_.size() == 1) {
+    run(0);
+  } else {
+    ParallelFor(static_cast<int64_t>(parts_.size()), run);
+    if (written_ == kW) Merge(args);
+  }
+  if (failed != dnnl_success) {
+    return absl::InternalError(absl::StrCat("oneDNN: running a convolution (", implementation(),
+                                            ") gave status ", failed.load()));
+  }
+  return absl::OkStatus();
+}
+
+// A convolution's descriptors and implementation; the difference between oneDNN 2 and 3 lies here.
+// False when oneDNN has none.
+class Describer {
+ public:
+  Describer(const ConvolutionConfig& c, int64_t batch) : c_(c) {
+    // Two spatial axes, or three where the first is more than a formality.
+    const int first =
+        c.x[0] == 1 && c.kernel[0] == 1 && c.y[0] == 1 && c.pads_begin[0] == 0 && c.pads_end[0] == 0
+            ? 1
+            : 0;
+    auto tail = [&](const std::vector<int64_t>& v) { return Dims(v.begin() + first, v.end()); };
+    strides_ = tail(c.strides);
+    pads_begin_ = tail(c.pads_begin);
+    pads_end_ = tail(c.pads_end);
+    dilates_ = tail(c.dilations);
+    for (auto& d : dilates_) --d;
+    Dims x = {batch, c.groups * c.in}, y = {batch, c.groups * c.out};
+    Dims w = c.groups == 1 ? Dims{c.out, c.in} : Dims{c.groups, c.out, c.in};
+    for (auto n : tail(c.x)) x.push_back(n);
+    for (auto n : tail(c.y)) y.push_back(n);
+    for (auto n : tail(c.kernel)) w.push_back(n);
+    using tag = memory::format_tag;
+    const bool two = first == 1;
+    const tag maps =
+        c.channels_last ? (two ? tag::nhwc : tag::ndhwc) : (two ? tag::nchw : tag::ncdhw);
+    const tag weights =
+        c.groups == 1 ? (two ? tag::oihw : tag::oidhw) : (two ? tag::goihw : tag::goidhw);
+    const auto f32 = memory::data_type::f32;
+    dims_ = {x, w, y};
+    plain_ = {memory::desc(x, f32, maps), memory::desc(w, f32, weights),
+              memory::desc(y, f32, maps)};
+    if (c.bias) bias_ = memory::desc({c.groups * c.out}, f32, tag::a);
+  }
+
+  // With maps as they lie in memory, or as oneDNN likes them.
+  bool Describe(bool maps_as_they_are, Plan* plan) const {
+    std::array<memory::desc, kTensors> want;
+    for (int t = 0; t < kTensors; ++t) {
+      want[t] = t != kW && maps_as_they_are
+                    ? plain_[t]
+                    : memory::desc(dims_[t], memory::data_type::f32, memory::format_tag::any);
+    }
+    dnnl::primitive_attr attr;
+    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    const auto kind = c_.pass == ConvolutionPass::kForward ? dnnl::prop_kind::forward_inference
+                                                           : dnnl::prop_kind::forward_training;
+    const auto algorithm = dnnl::algorithm::convolution_direct;
+    const memory::desc bias = c_.bias ? bias_ : memory::desc();
+#if DNNL_VERSION_MAJOR >= 3
+    const dnnl::convolution_forward::primitive_desc forward(
+        CpuEngine(), kind, algorithm, want[kX], want[kW], bias, want[kY], strides_, dilates_,
+        pads_begin_, pads_end_, attr, true);
+#else
+    const dnnl::convolution_forward::primitive_desc forward(
+        dnnl::convolution_forward::desc(kind, algorithm, want[kX], want[kW], bias, want[kY],
+                                        strides_, dilates_, pads_begin_, pads_end_),
+        attr, CpuEngine(), true);
+#endif
+    if (forward.get(true) == nullptr) return false;
+    if (c_.pass == ConvolutionPass::kForward) {
+      return Take(forward, {forward.src_desc(), forward.weights_desc(), forward.dst_desc()}, plan);
+    }
+    if (c_.pass == ConvolutionPass::kInputGradient) {
+#if DNNL_VERSION_MAJOR >= 3
+      const dnnl::convolution_backward_data::primitive_desc pd(
+          CpuEngine(), algorithm, want[kX], want[kW], want[kY], strides_, dilates_, pads_begin_,
+          pads_end_, forward, attr, true);
+#else
+      const dnnl::convolution_backward_data::primitive_desc pd(
+          dnnl::convolution_backward_data::desc(algorithm, want[kX], want[kW], want[kY], strides_,
+                                                dilates_, pads_begin_, pads_end_),
+          attr, CpuEngine(), forward, true);
+#endif
+      if (pd.get(true) == nullptr) return false;
+      return Take(pd, {pd.diff_src_desc(), pd.weights_desc(), pd.diff_dst_desc()}, plan);
+    }
+#if DNNL_VERSION_MAJOR >= 3
+    const dnnl::convolution_backward_weights::primitive_desc pd(
+        CpuEngine(), algorithm, want[kX], want[kW], want[kY], strides_, dilates_, pads_begin_,
+        pads_end_, forward, attr, true);
+#else
+    const dnnl::convolution_backward_weights::primitive_desc pd(
+        dnnl::convolution_backward_weights::desc(algorithm, want[kX], want[kW], want[kY], strides_,
+                                                 dilates_, pads_begin_, pads_end_),
+        attr, CpuEngine(), forward, true);
+#endif
+    if (pd.get(true) == nullptr) return false;
+    return Take(pd, {pd.src_desc(), pd.diff_weights_desc(), pd.diff_dst_desc()}, plan);
+  }
+
+ private:
+  template <class PrimitiveDesc>
+  bool Take(const PrimitiveDesc& pd, const std::array<memory::desc, kTensors>& inner,
+            Plan* plan) const {
+    plan->implementation = pd.impl_info_str();
+    if (IsReferenceImplementation(plan->implementation)) return false;
+    plan->scratch = pd.scratchpad_desc();
+    plan->scratch_bytes = plan->scratch.get_size();
+    plan->bias = bias_;
+    const Tensor written = c_.pass == ConvolutionPass::kForward         ? kY
+                           : c_.pass == ConvolutionPass::kInputGradient ? kX
+                                                                        : kW;
+    for (int t = 0; t < kTensors; ++t) {
+      Operand& operand = plan->operands[t];
+      operand.plain = plain_[t];
+      operand.inner = inner[t];
+      if (operand.plain == operand.inner) continue;
+      const bool out = t == written;
+      dnnl::primitive_attr attr;
+      attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+      const dnnl::reorder::primitive_desc reorder(CpuEngine(), out ? operand.inner : operand.plain,
+                                                  CpuEngine(), out ? operand.plain : operand.inner,
+                                                  attr);
+      operand.reorder = dnnl::reorder(reorder);
+      plan->scratch_bytes = std::max(plan->scratch_bytes, reorder.scratchpad_desc().get_size());
+    }
+    plan->primitive = Make(pd);
+    return true;
+  }
+  static dnnl::primitive Make(const dnnl::convolution_forward::primitive_desc& pd) {
+    return dnnl::convolution_forward(pd);
+  }
+  static dnnl::primitive Make(const dnnl::convolution_backward_data::primitive_desc& pd) {
+    return dnnl::convolution_backward_data(pd);
+  }
+  static dnnl::primitive Make(const dnnl::convolution_backward_weights::primitive_desc& pd) {
+    return dnnl::convolution_backward_weights(pd);
+  }
+
+  const ConvolutionConfig& c_;
+  Dims strides_, dilates_, pads_begin_, pads_end_;
+  std::array<Dims, kTensors> dims_;
+  std::array<memory::desc, kTensors> plain_;
+  memory::desc bias_;
+};
+
+int64_t Product(const std::vector<int64_t>& extents) {
+  int64_t product = 1;
+  for (int64_t n : extents) product *= n;
+  return product;
+}
+
+// Cuts the batch and creates the primitives: at most two, for full chunks and for the rest.
+class Planner {
+ public:
+  explicit Planner(const ConvolutionConfig& config) : c_(config) {}
+
+  // Null when oneDNN has no fast implementation. May throw dnnl::error.
+  std::unique_ptr<Kernel> Plan() {
+    kernel_ = std::make_unique<ConvolutionKernel>();
+    ConvolutionKernel& k = *kernel_;
+    k.config_ = c_;
+    k.written_ = c_.pass == ConvolutionPass::kForward         ? kY
+                 : c_.pass == ConvolutionPass::kInputGradient ? kX
+                                                              : kW;
+    k.weights_ = c_.groups * c_.out * c_.in * Product(c_.kernel);
+    k.image_bytes_[kX] = c_.groups * c_.in * Product(c_.x) * sizeof(float);
+    k.image_bytes_[kY] = c_.groups * c_.out * Product(c_.y) * sizeof(float);
+    Cut();
+    for (const int64_t batch : batches_) {
+      if (!AddPlan(batch)) return nullptr;
+    }
+    LayOut();
+    return std::move(kernel_);
+  }
+
+ private:
+  void Cut() {
+    ConvolutionKernel& k = *kernel_;
+    const double image_flops =
+        2.0 * c_.groups * c_.out * c_.in * Product(c_.y) * Product(c_.kernel);
+    double most = std::clamp<double>(image_flops * c_.batch / kMinPartFlops, 1, kMaxParts);
+    int64_t chunk = INT64_MAX;
+    const int64_t image_bytes = k.image_bytes_[kX] + k.image_bytes_[kY];
+    if (c_.pass == ConvolutionPass::kWeightsGradient) {
+      // Not more parts than it takes for the weights to be as large as the maps.
+      const double maps = 1.0 * image_bytes * c_.batch;
+      most = std::min(
+          {most, 1.0 * kMaxMergedParts, std::max(2.0, maps / (k.weights_ * sizeof(float)))});
+    } else {
+      chunk = std::max<int64_t>(1, kChunkBytes / image_bytes);
+    }
+    const int64_t share = CeilDiv(c_.batch, static_cast<int64_t>(most));
+    chunk = std::min(chunk, share);
+    const int64_t chunks = CeilDiv(c_.batch, chunk);
+    const int64_t chunks_a_part = CeilDiv(share, chunk);
+    for (int64_t i = 0; i < chunks; ++i) {
+      const int64_t batch = std::min(chunk, c_.batch - i * chunk);
+      if (batches_.empty() || batches_.back() != batch) batches_.push_back(batch);
+      k.items_.push_back({static_cast<int>(batches_.size()) - 1, i * chunk});
+    }
+    for (int64_t i = 0; i < chunks; i += chunks_a_part) {
+      k.parts_.emplace_back(i, std::min(i + chunks_a_part, chunks));
+    }
+  }
+
+  // Maps as they lie in memory where that is as good: channels at the end.
+  bool AddPlan(int64_t batch) {
+    const Describer describer(c_, batch);
+    onednn::Plan plan;
+    plan.batch = batch;
+    if (!(c_.channels_last && describer.Describe(true, &plan) &&
+          absl::string_view(plan.implementation).substr(0, 4) != "gemm") &&
+        !describer.Describe(false, &plan)) {
+      return false;
+    }
+    kernel_->plans_.push_back(std::move(plan));
+    return true;
+  }
+
+  void LayOut() {
+    ConvolutionKernel& k = *kernel_;
+    size_t scratch = 0;
+    std::array<size_t, kTensors> inner = {};
+    for (const onednn::Plan& plan : k.plans_) {
+      scratch = std::max(scratch, plan.scratch_bytes);
+      k.weights_offset_.push_back(k.shared_bytes_);
+      for (int t = 0; t < kTensors; ++t) {
+        const Operand& operand = plan.operands[t];
+        if (!operand.Reordered()) continue;
+        const size_t bytes = Aligned(operand.inner.get_size());
+        if (t == kW && k.written_ != kW) {
+          k.shared_bytes_ += bytes;
+        } else {
+          inner[t] = std::max(inner[t], bytes);
+        }
+      }
+    }
+    for (int t = 0; t < kTensors; ++t) {
+      k.inner_offset_[t] = k.part_bytes_;
+      k.part_bytes_ += inner[t];
+    }
+    k.merged_offset_ = k.part_bytes_;
+    if (k.written_ == kW && k.parts_.size() > 1) {
+      k.part_bytes_ += Aligned(k.weights_ * sizeof(float));
+    }
+    k.scratch_offset_ = k.part_bytes_;
+    k.part_bytes_ += Aligned(scratch);
+  }
+
+  const ConvolutionConfig& c_;
+  std::unique_ptr<ConvolutionKernel> kernel_;
+  std::vector<int64_t> batches_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Kernel>> MakeConvolution(const ConvolutionConfig& config) {
+  if (config.batch == 0 || config.in == 0 || config.out == 0 || Product(config.x) == 0 ||
+      Product(config.y) == 0) {
+    return std::unique_ptr<Kernel>();
+  }
+  try {
+    const OneThreadScope one_thread;
+    return Planner(config).Plan();
+  } catch (const dnnl::error& error) {
+    // What oneDNN does not describe at all it says by an error without meaning.
+    if (error.status == dnnl_unimplemented || error.status == dnnl_invalid_arguments) {
+      return std::unique_ptr<Kernel>();
+    }
+    return ErrorFrom("preparing a convolution", error);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("oneDNN: preparing a convolution: out of memory");
+  }
+}
+
+}  // namespace adjoint::ops::onednn

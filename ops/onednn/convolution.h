@@ -1,0 +1,35 @@
+#ifndef ADJOINT_OPS_ONEDNN_CONVOLUTION_H_
+#define ADJOINT_OPS_ONEDNN_CONVOLUTION_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "ops/kernel.h"
+
+namespace adjoint::ops::onednn {
+
+enum class ConvolutionPass { kForward, kInputGradient, kWeightsGradient };
+
+// A convolution of maps x [batch, groups * in, x...] with weights [groups * out, in, kernel...] to
+// y [batch, groups * out, y...], or one of its gradients. Lists have three entries.
+struct ConvolutionConfig {
+  ConvolutionPass pass = ConvolutionPass::kForward;
+  int64_t batch = 0, groups = 1, in = 0, out = 0;  // channels are those of a group
+  std::vector<int64_t> x, y, kernel, strides, dilations, pads_begin, pads_end;
+  bool channels_last = false;  // of x and y
+  bool bias = false;           // a third input, f32[groups * out], of kForward
+};
+
+// A kernel on f32 of inputs x, weights and, with `bias`, bias (kForward); y and weights
+// (kInputGradient); or x and y (kWeightsGradient). The batch is cut into parts by the shapes alone,
+// each computed by a primitive that was planned for one thread; gradients of weights are merged in
+// the order of the parts. So the bits do not depend on the number of threads. Maps and weights
+// are brought into the layouts that oneDNN wants in scratch, a few images at a time. Null where
+// oneDNN has nothing better than its reference code, and for no elements.
+absl::StatusOr<std::unique_ptr<Kernel>> MakeConvolution(const ConvolutionConfig& config);
+
+}  // namespace adjoint::ops::onednn
+
+#endif  // ADJOINT_OPS_ONEDNN_CONVOLUTION_H_
