@@ -54,7 +54,7 @@ bool ValuesEqual(const AttrValue& a, const AttrValue& b) {
                     a);
 }
 
-auto LowerBound(const std::vector<Attrs::Entry>& entries, absl::string_view name) {
+auto LowerBound(absl::Span<const Attrs::Entry> entries, absl::string_view name) {
   return std::lower_bound(
       entries.begin(), entries.end(), name,
       [](const Attrs::Entry& e, absl::string_view n) { return absl::string_view(e.first) < n; });
@@ -73,24 +73,29 @@ Attrs::Attrs(std::initializer_list<Entry> entries) {
 }
 
 void Attrs::Set(absl::string_view name, AttrValue value) {
-  const auto it = LowerBound(entries_, name);
-  const auto at = entries_.begin() + (it - entries_.cbegin());
-  if (at != entries_.end() && at->first == name) {
+  if (entries_ == nullptr) {
+    entries_ = std::make_shared<std::vector<Entry>>();
+  } else if (entries_.use_count() > 1) {
+    entries_ = std::make_shared<std::vector<Entry>>(*entries_);
+  }
+  const auto at = entries_->begin() + (LowerBound(*entries_, name) - entries().begin());
+  if (at != entries_->end() && at->first == name) {
     at->second = std::move(value);
   } else {
-    entries_.insert(at, Entry(std::string(name), std::move(value)));
+    entries_->insert(at, Entry(std::string(name), std::move(value)));
   }
 }
 
 const AttrValue* Attrs::Find(absl::string_view name) const {
-  const auto it = LowerBound(entries_, name);
-  return it != entries_.end() && it->first == name ? &it->second : nullptr;
+  const absl::Span<const Entry> all = entries();
+  const auto it = LowerBound(all, name);
+  return it != all.end() && it->first == name ? &it->second : nullptr;
 }
 
 std::string Attrs::ToString() const {
-  if (entries_.empty()) return "";
+  if (empty()) return "";
   return absl::StrCat("{",
-                      absl::StrJoin(entries_, ", ",
+                      absl::StrJoin(entries(), ", ",
                                     [](std::string* out, const Entry& e) {
                                       absl::StrAppend(out, e.first, "=", ValueToString(e.second));
                                     }),
@@ -100,7 +105,9 @@ std::string Attrs::ToString() const {
 uint64_t Attrs::Fingerprint() const { return absl::HashOf(ToString()); }
 
 bool operator==(const Attrs& a, const Attrs& b) {
-  return std::equal(a.entries_.begin(), a.entries_.end(), b.entries_.begin(), b.entries_.end(),
+  if (a.entries_ == b.entries_) return true;
+  const absl::Span<const Attrs::Entry> as = a.entries(), bs = b.entries();
+  return std::equal(as.begin(), as.end(), bs.begin(), bs.end(),
                     [](const Attrs::Entry& x, const Attrs::Entry& y) {
                       return x.first == y.first && ValuesEqual(x.second, y.second);
                     });

@@ -47,7 +47,8 @@ absl::string_view AttrKindName(AttrKind kind);
 inline AttrKind KindOf(const AttrValue& value) { return static_cast<AttrKind>(value.index()); }
 
 // What distinguishes one use of an op from another, fixed when the node is made: a small map from
-// name to value, kept sorted by name. Tensors compare bit by bit.
+// name to value, kept sorted by name. Tensors compare bit by bit. Copies share their entries until
+// one of them is changed, for passes copy every node.
 class Attrs {
  public:
   using Entry = std::pair<std::string, AttrValue>;
@@ -73,8 +74,10 @@ class Attrs {
     return Has(name) ? At<T>(name) : std::move(fallback);
   }
 
-  absl::Span<const Entry> entries() const { return entries_; }
-  bool empty() const { return entries_.empty(); }
+  absl::Span<const Entry> entries() const {
+    return entries_ == nullptr ? absl::Span<const Entry>() : absl::MakeConstSpan(*entries_);
+  }
+  bool empty() const { return entries_ == nullptr; }
 
   // "{axes=[0], keepdims=false}", "" when empty.
   std::string ToString() const;
@@ -86,7 +89,7 @@ class Attrs {
  private:
   std::string MissingMessage(absl::string_view name) const;
 
-  std::vector<Entry> entries_;
+  std::shared_ptr<std::vector<Entry>> entries_;  // null when empty; not changed while shared
 };
 
 }  // namespace adjoint

@@ -127,18 +127,30 @@ absl::StatusOr<std::vector<Var>> Graph::Append(const OpDef& op, std::vector<Var>
         absl::StrCat(FormatPlace(scope, location), ": ", CallToString(*this, op, inputs, attrs),
                      ":\n  ", outputs.status().message()));
   }
-  const int id = num_nodes();
-  std::vector<Var> vars;
-  vars.reserve(outputs->size());
-  for (size_t i = 0; i < outputs->size(); ++i) {
-    vars.push_back(Var{this, id, static_cast<int32_t>(i)});
-  }
   nodes_.push_back(Node{.op = &op,
                         .inputs = std::move(inputs),
                         .attrs = std::move(attrs),
                         .outputs = *std::move(outputs),
                         .location = location,
                         .scope = std::move(scope)});
+  return OutputsOf(num_nodes() - 1);
+}
+
+std::vector<Var> Graph::AppendCopy(const Node& node, std::vector<Var> inputs) {
+  nodes_.push_back(Node{.op = node.op,
+                        .inputs = std::move(inputs),
+                        .attrs = node.attrs,
+                        .outputs = node.outputs,
+                        .location = node.location,
+                        .scope = node.scope});
+  return OutputsOf(num_nodes() - 1);
+}
+
+std::vector<Var> Graph::OutputsOf(int id) {
+  std::vector<Var> vars;
+  vars.reserve(nodes_[id].outputs.size());
+  for (size_t i = 0; i < nodes_[id].outputs.size(); ++i)
+    vars.push_back(VarOf(id, static_cast<int>(i)));
   return vars;
 }
 

@@ -100,6 +100,11 @@ class Graph : public ops::Builder {
   // For passes: appends a node with the location and scope of another graph's node.
   absl::StatusOr<std::vector<Var>> Append(const OpDef& op, std::vector<Var> inputs, Attrs attrs,
                                           std::source_location location, std::string scope);
+  // For passes: appends a node like another graph's, with inputs of the specs that the other's
+  // have; its outputs have the other's specs then, and are not inferred again.
+  std::vector<Var> AppendCopy(const Node& node, std::vector<Var> inputs);
+  // Makes room for as many nodes.
+  void Reserve(int nodes) { nodes_.reserve(nodes); }
 
  protected:
   // Called with each node that Apply has added, before its outputs are handed out. An error takes
@@ -112,6 +117,8 @@ class Graph : public ops::Builder {
   int differentiating() const { return differentiating_; }
 
  private:
+  std::vector<Var> OutputsOf(int id);
+
   struct Scope {
     std::string name;
     bool has_location;

@@ -214,6 +214,7 @@ absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& v
 }
 
 Rewriter::Rewriter(const Program& from) : from_(from), graph_(std::make_shared<Graph>()) {
+  graph_->Reserve(from.graph->num_nodes());
   map_.resize(from.graph->num_nodes());
   for (int id = 0; id < from.graph->num_nodes(); ++id) {
     map_[id].resize(from.graph->node(id).outputs.size());
@@ -229,7 +230,17 @@ std::vector<Var> Rewriter::Map(absl::Span<const Var> old) const {
 
 bool Rewriter::IsMapped(Var old) const { return map_[old.node][old.output].valid(); }
 
-absl::Status Rewriter::Copy(int id) { return Copy(id, from_.graph->node(id).attrs); }
+absl::Status Rewriter::Copy(int id) {
+  const Node& node = from_.graph->node(id);
+  std::vector<Var> inputs = Map(node.inputs);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (graph_->SpecOf(inputs[i]) != from_.graph->SpecOf(node.inputs[i])) {
+      return Copy(id, node.attrs);
+    }
+  }
+  map_[id] = graph_->AppendCopy(node, std::move(inputs));
+  return absl::OkStatus();
+}
 
 absl::Status Rewriter::Copy(int id, Attrs attrs) {
   const Node& node = from_.graph->node(id);
