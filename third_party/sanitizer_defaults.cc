@@ -10,3 +10,10 @@ extern "C" const char* __tsan_default_suppressions() {
 }
 
 #endif
+
+#if defined(__SANITIZE_ADDRESS__)
+
+// Memory that is not to be had is an error of ours, with a text that tests read.
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+
+#endif
