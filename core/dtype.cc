@@ -19,6 +19,20 @@ absl::string_view DTypeName(DType dtype) {
       return "u8";
     case DType::kBool:
       return "bool";
+    case DType::kI8:
+      return "i8";
+    case DType::kI16:
+      return "i16";
+    case DType::kU16:
+      return "u16";
+    case DType::kU32:
+      return "u32";
+    case DType::kU64:
+      return "u64";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kF16:
+      return "f16";
   }
   return "invalid";
 }
@@ -27,8 +41,10 @@ absl::StatusOr<DType> DTypeFromName(absl::string_view name) {
   for (DType dtype : kAllDTypes) {
     if (DTypeName(dtype) == name) return dtype;
   }
-  return absl::InvalidArgumentError(absl::StrCat("no element type is called '", name,
-                                                 "'; there are f32, f64, i32, i64, u8 and bool"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("no element type is called '", name,
+                   "'; there are f32, f64, bf16, f16, i8, i16, i32, i64, u8, u16, u32, u64 and "
+                   "bool"));
 }
 
 size_t DTypeSize(DType dtype) {

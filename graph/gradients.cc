@@ -7,6 +7,7 @@
 #include "core/status_macros.h"
 #include "graph/graph.h"
 #include "ops/arithmetic.h"
+#include "ops/cast.h"
 #include "ops/shape_ops.h"
 
 namespace adjoint::graph {
@@ -14,6 +15,12 @@ namespace {
 
 Var Filled(Var like, double value) {
   return ops::BroadcastTo(ops::ScalarLike(like, value), like.shape());
+}
+
+// Storage types are added in f32.
+Var Plus(Var a, Var b) {
+  if (!IsHalf(a.dtype())) return ops::Add(a, b);
+  return ops::Cast(ops::Add(ops::Cast(a, DType::kF32), ops::Cast(b, DType::kF32)), a.dtype());
 }
 
 // The reverse sweep over one graph.
@@ -55,7 +62,7 @@ class Sweep {
 
   void Accumulate(Var v, Var ct) {
     Var& sum = cotangents_[v.node][v.output];
-    sum = sum.valid() ? ops::Add(sum, ct) : ct;
+    sum = sum.valid() ? Plus(sum, ct) : ct;
   }
 
   absl::Status PullBack(int id) {

@@ -82,7 +82,7 @@ struct SignFn {
       const T sign = x < T{0} ? T{-1} : x * T{0};  // 0, or NaN
       return x > T{0} ? T{1} : sign;
     } else {
-      return static_cast<T>((x > T{0}) - (x < T{0}));
+      return static_cast<T>((x > T{0}) - (std::is_signed_v<T> && x < T{0}));
     }
   }
 };
@@ -136,11 +136,11 @@ const OpDef& AddOp() {
         const auto pass = [&] { return c.cotangents[0]; };
         return List{ForInput(c, 0, pass), ForInput(c, 1, pass)};
       },
-      .kernels = {TileKernel(AddOp), Reference2<TypeSet::kNumbers>([](auto a, auto b) {
+      .kernels = {TileKernel(AddOp), Reference2<TypeSet::kNumbers, false, true>([](auto a, auto b) {
                     using M = Modular<decltype(a)>;
                     return static_cast<M>(a) + static_cast<M>(b);
                   })},
-      .tile = BinaryTile<AddFn, TypeSet::kNumbers>,
+      .tile = BinaryTile<AddFn, TypeSet::kNumbers, false, true>,
       .onnx_name = "Add",
   };
   return *op;
@@ -157,11 +157,11 @@ const OpDef& SubOp() {
         return List{ForInput(c, 0, [&] { return c.cotangents[0]; }),
                     ForInput(c, 1, [&] { return Neg(c.cotangents[0]); })};
       },
-      .kernels = {TileKernel(SubOp), Reference2<TypeSet::kNumbers>([](auto a, auto b) {
+      .kernels = {TileKernel(SubOp), Reference2<TypeSet::kNumbers, false, true>([](auto a, auto b) {
                     using M = Modular<decltype(a)>;
                     return static_cast<M>(a) - static_cast<M>(b);
                   })},
-      .tile = BinaryTile<SubFn, TypeSet::kNumbers>,
+      .tile = BinaryTile<SubFn, TypeSet::kNumbers, false, true>,
       .onnx_name = "Sub",
   };
   return *op;
@@ -178,11 +178,11 @@ const OpDef& MulOp() {
         return List{ForInput(c, 0, [&] { return Mul(c.cotangents[0], c.inputs[1]); }),
                     ForInput(c, 1, [&] { return Mul(c.cotangents[0], c.inputs[0]); })};
       },
-      .kernels = {TileKernel(MulOp), Reference2<TypeSet::kNumbers>([](auto a, auto b) {
+      .kernels = {TileKernel(MulOp), Reference2<TypeSet::kNumbers, false, true>([](auto a, auto b) {
                     using M = Modular<decltype(a)>;
                     return static_cast<M>(a) * static_cast<M>(b);
                   })},
-      .tile = BinaryTile<MulFn, TypeSet::kNumbers>,
+      .tile = BinaryTile<MulFn, TypeSet::kNumbers, false, true>,
       .onnx_name = "Mul",
   };
   return *op;
@@ -221,10 +221,10 @@ const OpDef& NegOp() {
       .traits = {.elementwise = true},
       .infer = InferUnary<TypeSet::kNumbers>,
       .vjp = [](const VjpContext& c) -> Cotangents { return List{Neg(c.cotangents[0])}; },
-      .kernels = {TileKernel(NegOp), Reference1<TypeSet::kNumbers>([](auto x) {
+      .kernels = {TileKernel(NegOp), Reference1<TypeSet::kNumbers, false, true>([](auto x) {
                     return -static_cast<Modular<decltype(x)>>(x);
                   })},
-      .tile = UnaryTile<NegFn, TypeSet::kNumbers>,
+      .tile = UnaryTile<NegFn, TypeSet::kNumbers, false, true>,
       .onnx_name = "Neg",
   };
   return *op;
@@ -261,11 +261,11 @@ const OpDef& SquareOp() {
       .vjp = [](const VjpContext& c) -> Cotangents {
         return List{Mul(c.cotangents[0], Mul(c.inputs[0], 2.0))};
       },
-      .kernels = {TileKernel(SquareOp), Reference1<TypeSet::kNumbers>([](auto x) {
+      .kernels = {TileKernel(SquareOp), Reference1<TypeSet::kNumbers, false, true>([](auto x) {
                     using M = Modular<decltype(x)>;
                     return static_cast<M>(x) * static_cast<M>(x);
                   })},
-      .tile = UnaryTile<SquareFn, TypeSet::kNumbers>,
+      .tile = UnaryTile<SquareFn, TypeSet::kNumbers, false, true>,
   };
   return *op;
 }

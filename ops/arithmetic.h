@@ -12,11 +12,11 @@ namespace adjoint::ops {
 // number stands for a scalar of the other operand's type. Errors: element types that differ, shapes
 // that do not broadcast, an element type that the function does not take.
 //
-// Integers (i32, i64, u8) wrap around on overflow. Floating results are those of IEEE 754, NaNs and
-// infinities included. Gradients exist for f32 and f64, to any order; that of a broadcast operand
-// is summed over the axes it was broadcast along.
+// Integers (signed and unsigned, 8 to 64 bits) wrap around on overflow. Floating results are those
+// of IEEE 754, NaNs and infinities included. Gradients exist for f32 and f64, to any order; that of
+// a broadcast operand is summed over the axes it was broadcast along.
 
-// Any type but bool.
+// Any number type: f32, f64 and the integers.
 Var Add(Operand a, Operand b);
 Var Sub(Operand a, Operand b);
 Var Mul(Operand a, Operand b);

@@ -16,7 +16,7 @@ namespace {
 // Whether T can hold the number; a floating type takes any, rounded.
 template <typename T>
 bool Holds(double number) {
-  if constexpr (std::is_floating_point_v<T>) {
+  if constexpr (std::is_floating_point_v<T> || kIsHalf<T>) {
     return true;
   } else {
     constexpr double kEnd = 2.0 * (std::numeric_limits<T>::max() / 2 + 1);  // max + 1, exactly

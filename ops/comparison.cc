@@ -36,7 +36,7 @@ struct NotFn {
 };
 
 // A record of two operands and a bool result.
-template <class F, TypeSet kTypes, class Reference>
+template <class F, TypeSet kTypes, bool kSignless = false, class Reference>
 OpDef BoolOp(const char* name, bool commutative, const OpDef& (*self)(), Reference reference,
              const char* onnx_name) {
   return OpDef{
@@ -46,8 +46,8 @@ OpDef BoolOp(const char* name, bool commutative, const OpDef& (*self)(), Referen
       .max_inputs = 2,
       .infer = InferComparison<kTypes>,
       .vjp = ZeroCotangents,
-      .kernels = {TileKernel(self), Reference2<kTypes, /*kToBool=*/true>(reference)},
-      .tile = BinaryTile<F, kTypes, /*kToBool=*/true>,
+      .kernels = {TileKernel(self), Reference2<kTypes, /*kToBool=*/true, kSignless>(reference)},
+      .tile = BinaryTile<F, kTypes, /*kToBool=*/true, kSignless>,
       .onnx_name = onnx_name,
   };
 }
@@ -92,6 +92,8 @@ Tile WhereTile(const TileRequest& r) {
   switch (DTypeSize(r.output)) {
     case 1:
       return WhereTileOf<uint8_t>(r.scalar_mask);
+    case 2:
+      return WhereTileOf<uint16_t>(r.scalar_mask);
     case 4:
       return WhereTileOf<uint32_t>(r.scalar_mask);
     default:
@@ -114,7 +116,7 @@ absl::StatusOr<std::vector<TensorSpec>> InferWhere(const InferContext& c) {
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> ReferenceWhere(const KernelRequest& request) {
-  return VisitDType(request.outputs[0].dtype, [&](auto tag) {
+  return VisitWord(request.outputs[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     return ReferenceLoop<T, bool, T, T>(request, [](bool c, T a, T b) { return c ? a : b; });
   });
@@ -151,37 +153,37 @@ Var Where(Operand condition, Operand a, Operand b) {
 }
 
 const OpDef& EqualOp() {
-  static const OpDef* const op = new OpDef(BoolOp<EqualFn, TypeSet::kAll>(
+  static const OpDef* const op = new OpDef(BoolOp<EqualFn, TypeSet::kComparable, true>(
       "equal", true, EqualOp, [](auto a, auto b) { return a == b; }, "Equal"));
   return *op;
 }
 
 const OpDef& NotEqualOp() {
-  static const OpDef* const op = new OpDef(BoolOp<NotEqualFn, TypeSet::kAll>(
+  static const OpDef* const op = new OpDef(BoolOp<NotEqualFn, TypeSet::kComparable, true>(
       "not_equal", true, NotEqualOp, [](auto a, auto b) { return a != b; }, ""));
   return *op;
 }
 
 const OpDef& LessOp() {
-  static const OpDef* const op = new OpDef(BoolOp<LessFn, TypeSet::kAll>(
+  static const OpDef* const op = new OpDef(BoolOp<LessFn, TypeSet::kComparable>(
       "less", false, LessOp, [](auto a, auto b) { return a < b; }, "Less"));
   return *op;
 }
 
 const OpDef& LessEqualOp() {
-  static const OpDef* const op = new OpDef(BoolOp<LessEqualFn, TypeSet::kAll>(
+  static const OpDef* const op = new OpDef(BoolOp<LessEqualFn, TypeSet::kComparable>(
       "less_equal", false, LessEqualOp, [](auto a, auto b) { return a <= b; }, "LessOrEqual"));
   return *op;
 }
 
 const OpDef& GreaterOp() {
-  static const OpDef* const op = new OpDef(BoolOp<GreaterFn, TypeSet::kAll>(
+  static const OpDef* const op = new OpDef(BoolOp<GreaterFn, TypeSet::kComparable>(
       "greater", false, GreaterOp, [](auto a, auto b) { return a > b; }, "Greater"));
   return *op;
 }
 
 const OpDef& GreaterEqualOp() {
-  static const OpDef* const op = new OpDef(BoolOp<GreaterEqualFn, TypeSet::kAll>(
+  static const OpDef* const op = new OpDef(BoolOp<GreaterEqualFn, TypeSet::kComparable>(
       "greater_equal", false, GreaterEqualOp, [](auto a, auto b) { return a >= b; },
       "GreaterOrEqual"));
   return *op;

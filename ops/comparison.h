@@ -6,9 +6,9 @@
 
 namespace adjoint::ops {
 
-// Comparisons of two operands of one element type, any type; they broadcast as in ops/arithmetic.h.
-// The result is bool, and the gradient zero by definition. Comparisons with NaN are false, but
-// NotEqual is true. false < true.
+// Comparisons of two operands of one element type: f32, f64, an integer type or bool; they
+// broadcast as in ops/arithmetic.h. The result is bool, and the gradient zero by definition.
+// Comparisons with NaN are false, but NotEqual is true. false < true.
 Var Equal(Operand a, Operand b);
 Var NotEqual(Operand a, Operand b);
 Var Less(Operand a, Operand b);

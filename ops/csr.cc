@@ -152,7 +152,7 @@ void ForEachEntry(const CsrPattern& x, const Fn& fn) {
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> ProductReference(const KernelRequest& request) {
-  return VisitDType(request.outputs[0].dtype, [&](auto tag) {
+  return VisitFloating(request.outputs[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     return MakeKernel([s = Sizes(request)](const KernelArgs& args) {
       const CsrPattern x = s.Pattern(args);
@@ -172,7 +172,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> ProductReference(const KernelRequest& re
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> TransposedReference(const KernelRequest& request) {
-  return VisitDType(request.outputs[0].dtype, [&](auto tag) {
+  return VisitFloating(request.outputs[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     return MakeKernel([s = Sizes(request)](const KernelArgs& args) {
       const CsrPattern x = s.Pattern(args);
@@ -192,7 +192,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> TransposedReference(const KernelRequest&
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> SampledReference(const KernelRequest& request) {
-  return VisitDType(request.outputs[0].dtype, [&](auto tag) {
+  return VisitFloating(request.outputs[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     return MakeKernel([s = Sizes(request)](const KernelArgs& args) {
       const CsrPattern x = s.Pattern(args);

@@ -12,10 +12,14 @@ const char* TypesIn(TypeSet types) {
   switch (types) {
     case TypeSet::kFloats:
       return "f32 or f64";
+    case TypeSet::kIntegers:
+      return "an integer type";
     case TypeSet::kNumbers:
-      return "f32, f64, i32, i64 or u8";
+      return "f32, f64 or an integer type";
     case TypeSet::kBools:
       return "bool";
+    case TypeSet::kComparable:
+      return "f32, f64, an integer type or bool";
     case TypeSet::kAll:
       break;
   }
@@ -26,10 +30,14 @@ bool Takes(TypeSet types, DType dtype) {
   switch (types) {
     case TypeSet::kFloats:
       return IsFloating(dtype);
+    case TypeSet::kIntegers:
+      return IsInteger(dtype);
     case TypeSet::kNumbers:
-      return dtype != DType::kBool;
+      return IsFloating(dtype) || IsInteger(dtype);
     case TypeSet::kBools:
       return dtype == DType::kBool;
+    case TypeSet::kComparable:
+      return !IsHalf(dtype);
     case TypeSet::kAll:
       break;
   }

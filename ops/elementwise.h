@@ -19,8 +19,15 @@ namespace adjoint::ops {
 
 using Cotangents = absl::StatusOr<std::vector<Cotangent>>;
 
-// Element types that an op takes.
-enum class TypeSet { kFloats, kNumbers, kBools, kAll };
+// Element types that an op takes. None but kAll has the storage types bf16 and f16.
+enum class TypeSet {
+  kFloats,      // f32 and f64
+  kIntegers,    // signed and unsigned, of 8 to 64 bits
+  kNumbers,     // both of these
+  kBools,       // bool
+  kComparable,  // numbers and bool
+  kAll,
+};
 
 // Shape rules -----------------------------------------------------------------------------------
 
@@ -85,8 +92,18 @@ template <typename T, bool = std::is_integral_v<T>>
 struct ModularOf {
   using type = T;
 };
+// Not narrower than int, which narrower types are promoted to, and in which a product may overflow.
 template <typename T>
 struct ModularOf<T, true> {
+  using type = std::conditional_t<(sizeof(T) < sizeof(int)), unsigned, std::make_unsigned_t<T>>;
+};
+
+template <typename T, bool = std::is_integral_v<T> && !std::is_same_v<T, bool>>
+struct UnsignedOf {
+  using type = T;
+};
+template <typename T>
+struct UnsignedOf<T, true> {
   using type = std::make_unsigned_t<T>;
 };
 
@@ -100,6 +117,12 @@ namespace internal {
 
 template <typename T>
 using Stored = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
+
+// The type to compute in for a tensor of T: an unsigned one for integers where the sign does not
+// matter to the bits of the result, which halves the instances.
+template <typename T, bool kSignless>
+using Computed =
+    typename UnsignedOf<T, kSignless && std::is_integral_v<T> && !std::is_same_v<T, bool>>::type;
 
 // `ivdep`: an output may equal an input, element for element, which no other iteration touches.
 template <class F, typename X, typename Y>
@@ -161,35 +184,56 @@ Tile PlainBinary(unsigned scalar_mask) {
 }
 
 template <TypeSet kTypes, typename T>
-inline constexpr bool kTakes = kTypes == TypeSet::kAll ||
-                               (kTypes == TypeSet::kBools && std::is_same_v<T, bool>) ||
-                               (kTypes == TypeSet::kFloats && std::is_floating_point_v<T>) ||
-                               (kTypes == TypeSet::kNumbers && !std::is_same_v<T, bool>);
+constexpr bool Takes() {
+  constexpr bool kBool = std::is_same_v<T, bool>;
+  switch (kTypes) {
+    case TypeSet::kFloats:
+      return std::is_floating_point_v<T>;
+    case TypeSet::kIntegers:
+      return std::is_integral_v<T> && !kBool;
+    case TypeSet::kNumbers:
+      return std::is_arithmetic_v<T> && !kBool;
+    case TypeSet::kBools:
+      return kBool;
+    case TypeSet::kComparable:
+      return std::is_arithmetic_v<T>;
+    case TypeSet::kAll:
+      break;
+  }
+  return true;
+}
+
+template <class F, typename X, typename Y>
+Tile UnaryTileOf() {
+  using Loop = UnaryLoop<F, Stored<X>, Stored<Y>>;
+  if constexpr (std::is_same_v<X, float>) return {Simd<Loop>::Select()};
+  return {Simd<Loop>::Baseline};
+}
 
 }  // namespace internal
 
-// The tile functions of an op of one operand, with a result of its type.
-template <class F, TypeSet kTypes>
+// kSignless, below: for integers the op's result has the same bits whether they are signed or not.
+
+// The tile functions of an op of one operand, with a result of its type (kToBool: of bool).
+template <class F, TypeSet kTypes, bool kToBool = false, bool kSignless = false>
 Tile UnaryTile(const TileRequest& r) {
   if (r.scalar_mask != 0) return {};
-  return VisitDType(r.output, [&](auto tag) -> Tile {
-    using T = typename decltype(tag)::type;
-    if constexpr (!internal::kTakes<kTypes, T>) {
-      return {};
-    } else {
-      using Loop = internal::UnaryLoop<F, internal::Stored<T>, internal::Stored<T>>;
-      return {std::is_same_v<T, float> ? Simd<Loop>::Select() : Simd<Loop>::Baseline};
+  return VisitDType(r.inputs[0], [&](auto tag) -> Tile {
+    using T = internal::Computed<typename decltype(tag)::type, kSignless>;
+    if constexpr (internal::Takes<kTypes, T>()) {
+      return internal::UnaryTileOf<F, T, std::conditional_t<kToBool, bool, T>>();
     }
+    return {};
   });
 }
 
 // Of two operands of one type, with a result of that type (kToBool: of bool).
-template <class F, TypeSet kTypes, bool kToBool = false>
+template <class F, TypeSet kTypes, bool kToBool = false, bool kSignless = false>
 Tile BinaryTile(const TileRequest& r) {
   return VisitDType(r.inputs[0], [&](auto tag) -> Tile {
-    using T = typename decltype(tag)::type;
+    using T = internal::Computed<typename decltype(tag)::type, kSignless>;
     using Y = std::conditional_t<kToBool, uint8_t, internal::Stored<T>>;
-    if constexpr (!internal::kTakes<kTypes, T>) {
+    if constexpr (!internal::Takes<kTypes, T>()) {
       return {};
     } else if constexpr (std::is_same_v<T, float>) {
       return internal::SimdBinary<F, T, Y>(r.scalar_mask);
@@ -239,13 +283,13 @@ std::unique_ptr<Kernel> ReferenceLoop(const KernelRequest& request, Fn fn) {
 
 // The kernel "reference" of an op whose operands have one type: `fn` takes that type in each
 // argument; the result has the output's type. A plain loop: independent of the tile functions.
-template <TypeSet kTypes, bool kToBool = false, class Fn>
+template <TypeSet kTypes, bool kToBool = false, bool kSignless = false, class Fn>
 KernelDef Reference1(Fn fn) {
   return {"reference", [fn](const KernelRequest& request) {
             return VisitDType(
                 request.inputs[0].dtype, [&](auto tag) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-                  using T = typename decltype(tag)::type;
-                  if constexpr (internal::kTakes<kTypes, T>) {
+                  using T = internal::Computed<typename decltype(tag)::type, kSignless>;
+                  if constexpr (internal::Takes<kTypes, T>()) {
                     return ReferenceLoop<std::conditional_t<kToBool, bool, T>, T>(request, fn);
                   }
                   return std::unique_ptr<Kernel>();
@@ -253,13 +297,13 @@ KernelDef Reference1(Fn fn) {
           }};
 }
 
-template <TypeSet kTypes, bool kToBool = false, class Fn>
+template <TypeSet kTypes, bool kToBool = false, bool kSignless = false, class Fn>
 KernelDef Reference2(Fn fn) {
   return {"reference", [fn](const KernelRequest& request) {
             return VisitDType(
                 request.inputs[0].dtype, [&](auto tag) -> absl::StatusOr<std::unique_ptr<Kernel>> {
-                  using T = typename decltype(tag)::type;
-                  if constexpr (internal::kTakes<kTypes, T>) {
+                  using T = internal::Computed<typename decltype(tag)::type, kSignless>;
+                  if constexpr (internal::Takes<kTypes, T>()) {
                     return ReferenceLoop<std::conditional_t<kToBool, bool, T>, T, T>(request, fn);
                   }
                   return std::unique_ptr<Kernel>();

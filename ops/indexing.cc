@@ -63,7 +63,7 @@ using MaybeKernel = absl::StatusOr<std::unique_ptr<Kernel>>;
 
 MaybeKernel PrepareReferenceGather(const KernelRequest& r) {
   ADJOINT_ASSIGN_OR_RETURN(Rows rows, RowsOf(r.inputs[0], r.inputs[1], r.attrs));
-  return VisitDType(r.inputs[0].dtype, [&](auto value_tag) {
+  return VisitWord(r.inputs[0].dtype, [&](auto value_tag) {
     return VisitIndexType(r.inputs[1].dtype, [&](auto index_tag) -> MaybeKernel {
       using T = typename decltype(value_tag)::type;
       using Index = typename decltype(index_tag)::type;
@@ -124,20 +124,15 @@ void CopyBase(const KernelArgs& args, int64_t bytes) {
   }
 }
 
-// Integers add modulo 2^n.
-template <typename T>
-T Plus(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-  } else {
-    return a + b;
-  }
-}
-
 MaybeKernel PrepareReferenceScatterAdd(const KernelRequest& r) {
   ADJOINT_ASSIGN_OR_RETURN(Rows rows, RowsOf(r.inputs[0], r.inputs[1], r.attrs));
   ADJOINT_ASSIGN_OR_RETURN(int64_t bytes, r.outputs[0].ByteSize());
-  return VisitDType(r.inputs[0].dtype, [&](auto value_tag) {
+  // Integers are added as unsigned ones, modulo 2^n.
+  const DType dtype = r.inputs[0].dtype;
+  const auto visit = [&](auto fn) {
+    return IsFloating(dtype) ? VisitFloating(dtype, fn) : VisitWord(dtype, fn);
+  };
+  return visit([&](auto value_tag) {
     return VisitIndexType(r.inputs[1].dtype, [&](auto index_tag) -> MaybeKernel {
       using T = typename decltype(value_tag)::type;
       using Index = typename decltype(index_tag)::type;
@@ -149,8 +144,7 @@ MaybeKernel PrepareReferenceScatterAdd(const KernelRequest& r) {
         for (int64_t o = 0; o < rows.outer; ++o) {
           for (int64_t j = 0; j < rows.count; ++j) {
             for (int64_t i = 0; i < rows.inner; ++i) {
-              T& y = Out<T>(args)[(o * rows.extent + indices[j]) * rows.inner + i];
-              y = Plus(y, *updates++);
+              Out<T>(args)[(o * rows.extent + indices[j]) * rows.inner + i] += *updates++;
             }
           }
         }
@@ -215,7 +209,13 @@ MaybeKernel PrepareOneHot(const KernelRequest& r) {
   const int64_t count = index_shape.NumElements();
   const int64_t depth = r.attrs.At<int64_t>("depth");
   ADJOINT_ASSIGN_OR_RETURN(int64_t bytes, r.outputs[0].ByteSize());
-  return VisitDType(r.outputs[0].dtype, [&](auto value_tag) {
+  // 1 as the type writes it.
+  uint64_t one = 0;
+  VisitDType(r.outputs[0].dtype, [&](auto tag) {
+    const auto value = static_cast<typename decltype(tag)::type>(1);
+    std::memcpy(&one, &value, sizeof(value));
+  });
+  return VisitWord(r.outputs[0].dtype, [&](auto value_tag) {
     return VisitIndexType(r.inputs[0].dtype, [&](auto index_tag) -> MaybeKernel {
       using T = typename decltype(value_tag)::type;
       using Index = typename decltype(index_tag)::type;
@@ -225,7 +225,9 @@ MaybeKernel PrepareOneHot(const KernelRequest& r) {
             CheckIndices("one_hot", "index", indices, index_shape, count, depth, "the depth"));
         T* y = Out<T>(args);
         if (bytes > 0) std::memset(y, 0, bytes);
-        for (int64_t j = 0; j < count; ++j) y[j * depth + indices[j]] = T{1};
+        for (int64_t j = 0; j < count; ++j) {
+          y[j * depth + indices[j]] = static_cast<T>(one);
+        }
         return absl::OkStatus();
       });
     });
@@ -243,9 +245,10 @@ absl::StatusOr<std::vector<TensorSpec>> InferScatterAdd(const InferContext& c) {
   const TensorSpec& base = c.inputs[0];
   const TensorSpec& updates = c.inputs[2];
   ADJOINT_RETURN_IF_ERROR(CheckIndexType("indices", c.inputs[1]));
-  if (base.dtype == DType::kBool || base.dtype == DType::kU8) {
-    return absl::InvalidArgumentError(absl::StrCat("takes f32, f64, i32 or i64, but was given ",
-                                                   DTypeName(base.dtype), "; cast it first"));
+  if (!IsFloating(base.dtype) && !IsInteger(base.dtype)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("takes f32, f64 or an integer type, but was given ", DTypeName(base.dtype),
+                     "; cast it first"));
   }
   if (updates.dtype != base.dtype) {
     return absl::InvalidArgumentError(absl::StrCat("element types differ: base has ",

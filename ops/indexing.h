@@ -19,7 +19,7 @@ Var Gather(Operand x, Operand indices, int64_t axis = 0);
 
 // `base` with slice j of `updates`, which has the shape of Gather(base, indices, axis), added to
 // slice indices[j] along `axis`. Slices that meet are added in the order of j, whatever the number
-// of threads. f32, f64, i32, i64. The gradient of the updates is Gather.
+// of threads. f32, f64 and integers (which wrap around). The gradient of the updates is Gather.
 Var ScatterAdd(Operand base, Operand indices, Operand updates, int64_t axis = 0);
 
 // 1 at [..., indices[...]] and 0 elsewhere, of shape indices.shape + [depth].

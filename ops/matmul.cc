@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "ops/elementwise.h"
 #include "ops/onednn/matmul.h"
 #include "ops/op_list.h"
 #include "ops/shape_ops.h"
@@ -34,8 +35,10 @@ absl::StatusOr<TensorSpec> InferMatMul(const TensorSpec& lhs, const TensorSpec& 
                                                    DTypeName(lhs.dtype), ", rhs has ",
                                                    DTypeName(rhs.dtype)));
   }
-  if (lhs.dtype == DType::kBool) {
-    return absl::InvalidArgumentError("the element type must be a number, but is bool: use Cast");
+  if (!IsFloating(lhs.dtype) && !IsInteger(lhs.dtype)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the element type must be f32, f64 or an integer type, but is ",
+                     DTypeName(lhs.dtype), ": use Cast"));
   }
   const bool ta = attrs.At<bool>("transpose_a");
   const bool tb = attrs.At<bool>("transpose_b");
@@ -141,7 +144,9 @@ void ReferenceMatMul(const Geometry& g, const T* a, const T* b, T* out) {
       for (int64_t l = 0; l < g.k; ++l) {
         const T factor = x[i * g.a_row + l * g.a_col];
         const T* const row = y + l * g.b_row;
-        for (int64_t j = 0; j < g.n; ++j) out[j] += factor * row[j * g.b_col];
+        for (int64_t j = 0; j < g.n; ++j) {
+          out[j] = static_cast<T>(out[j] + static_cast<Modular<T>>(factor) * row[j * g.b_col]);
+        }
       }
     }
   }
@@ -170,7 +175,11 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareReference(const KernelRequest& re
   const bool bias = request.inputs.size() > 2;
   const int64_t elements = request.outputs[0].shape.NumElements();
   ADJOINT_ASSIGN_OR_RETURN(const Tile activation, ActivationOf(request.attrs, dtype));
-  return VisitDType(dtype, [&](auto tag) {
+  // Integers of one size are one type here: their arithmetic wraps around.
+  const auto visit = [&](auto fn) {
+    return IsFloating(dtype) ? VisitFloating(dtype, fn) : VisitWord(dtype, fn);
+  };
+  return visit([&](auto tag) {
     using T = typename decltype(tag)::type;
     return MakeKernel(
         [g = GeometryOf(request), bias, elements, activation](const KernelArgs& args) {

@@ -99,7 +99,7 @@ const OpDef& PowOp() {
                     if constexpr (std::is_floating_point_v<T>) {
                       return std::pow(a, b);
                     } else {
-                      if (b < T{0}) {
+                      if (std::is_signed_v<T> && b < T{0}) {
                         const T sign = b % 2 == 0 ? T{1} : a;
                         return a == T{1} || a == static_cast<T>(-1) ? sign : T{0};
                       }

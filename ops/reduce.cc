@@ -110,7 +110,7 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareReference(const KernelRequest& r)
   ADJOINT_ASSIGN_OR_RETURN(std::vector<int> axes, AxesOf(r.attrs, x.shape));
   return VisitDType(x.dtype, [&](auto tag) -> std::unique_ptr<Kernel> {
     using T = typename decltype(tag)::type;
-    if constexpr (std::is_same_v<T, bool>) {
+    if constexpr (std::is_same_v<T, bool> || kIsHalf<T>) {
       return nullptr;
     } else {
       return ReferenceReduction<T, Step<T>>(x.shape, axes, kReduction == Reduction::kMean);
@@ -167,7 +167,7 @@ const OpDef& SumOp() {
       .attrs = ReductionAttrs(),
       .infer = [](const InferContext& c) -> absl::StatusOr<std::vector<TensorSpec>> {
         const DType dtype = c.inputs[0].dtype;
-        if (dtype == DType::kBool || dtype == DType::kU8) {
+        if (!IsFloating(dtype) && dtype != DType::kI32 && dtype != DType::kI64) {
           return absl::InvalidArgumentError(absl::StrCat(
               "takes f32, f64, i32 or i64, but was given ", DTypeName(dtype), "; cast it first"));
         }
@@ -213,8 +213,9 @@ const OpDef& ReduceMaxOp() {
       .attrs = ReductionAttrs(),
       .infer = [](const InferContext& c) -> absl::StatusOr<std::vector<TensorSpec>> {
         const TensorSpec& x = c.inputs[0];
-        if (x.dtype == DType::kBool) {
-          return absl::InvalidArgumentError("takes numbers, but was given bool; cast it first");
+        if (!IsFloating(x.dtype) && !IsInteger(x.dtype)) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("takes numbers, but was given ", DTypeName(x.dtype), "; cast it first"));
         }
         ADJOINT_ASSIGN_OR_RETURN(std::vector<int> axes, AxesOf(c.attrs, x.shape));
         for (int axis : axes) {

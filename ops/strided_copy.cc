@@ -19,6 +19,8 @@ void VisitSize(size_t element_size, Fn&& fn) {
   switch (element_size) {
     case 1:
       return fn(uint8_t{});
+    case 2:
+      return fn(uint16_t{});
     case 4:
       return fn(uint32_t{});
     default:

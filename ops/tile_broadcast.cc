@@ -20,6 +20,8 @@ void FillElements(const void* value, size_t element_bytes, int64_t n, void* to) 
   switch (element_bytes) {
     case 1:
       return Fill<uint8_t>(value, n, to);
+    case 2:
+      return Fill<uint16_t>(value, n, to);
     case 4:
       return Fill<uint32_t>(value, n, to);
     default:

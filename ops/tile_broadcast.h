@@ -13,8 +13,8 @@ namespace adjoint::ops {
 // are copied out. Neighbouring axes that broadcast alike are one axis here.
 class BroadcastView {
  public:
-  // `from` broadcasts to `to`, both are concrete, `to` is not empty; an element has 1, 4 or 8
-  // bytes.
+  // `from` broadcasts to `to`, both are concrete, `to` is not empty; an element has 1, 2, 4 or
+  // 8 bytes.
   BroadcastView(const Shape& from, const Shape& to, size_t element_bytes);
 
   // Copies elements begin .. begin + n - 1 (row-major in the larger shape) of the array at

@@ -207,19 +207,21 @@ absl::StatusOr<Tensor> ReadNpy(absl::string_view bytes) {
     const bool swap = order == '>';
     if (kind == "f4") return Convert<float, float>(data, header, swap);
     if (kind == "f8") return Convert<double, double>(data, header, swap);
-    if (kind == "i1") return Convert<int8_t, int32_t>(data, header, swap);
-    if (kind == "i2") return Convert<int16_t, int32_t>(data, header, swap);
+    if (kind == "f2") return Convert<Float16, Float16>(data, header, swap);
+    if (kind == "i1") return Convert<int8_t, int8_t>(data, header, swap);
+    if (kind == "i2") return Convert<int16_t, int16_t>(data, header, swap);
     if (kind == "i4") return Convert<int32_t, int32_t>(data, header, swap);
     if (kind == "i8") return Convert<int64_t, int64_t>(data, header, swap);
     if (kind == "u1") return Convert<uint8_t, uint8_t>(data, header, swap);
-    if (kind == "u2") return Convert<uint16_t, int32_t>(data, header, swap);
-    if (kind == "u4") return Convert<uint32_t, int64_t>(data, header, swap);
+    if (kind == "u2") return Convert<uint16_t, uint16_t>(data, header, swap);
+    if (kind == "u4") return Convert<uint32_t, uint32_t>(data, header, swap);
+    if (kind == "u8") return Convert<uint64_t, uint64_t>(data, header, swap);
     // Read as a byte, since a bool that is neither 0 nor 1 is undefined.
     if (kind == "b1") return Convert<uint8_t, bool>(data, header, swap);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("npy header: the dtype '", absl::CHexEscape(descr.substr(0, 40)),
-                   "' is not supported; f4, f8, i1, i2, i4, i8, u1, u2, u4 and b1 are"));
+                   "' is not supported; f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8 and b1 are"));
 }
 
 absl::StatusOr<IntLists> ReadNpyIntLists(absl::string_view bytes) {
@@ -253,6 +255,15 @@ std::string SerializeNpy(const Tensor& tensor) {
     case DType::kF64:
       descr = "<f8";
       break;
+    case DType::kF16:
+      descr = "<f2";
+      break;
+    case DType::kI8:
+      descr = "|i1";
+      break;
+    case DType::kI16:
+      descr = "<i2";
+      break;
     case DType::kI32:
       descr = "<i4";
       break;
@@ -262,9 +273,24 @@ std::string SerializeNpy(const Tensor& tensor) {
     case DType::kU8:
       descr = "|u1";
       break;
+    case DType::kU16:
+      descr = "<u2";
+      break;
+    case DType::kU32:
+      descr = "<u4";
+      break;
+    case DType::kU64:
+      descr = "<u8";
+      break;
     case DType::kBool:
       descr = "|b1";
       break;
+    case DType::kBF16: {
+      Tensor wide = Tensor::Empty({DType::kF32, tensor.shape()});
+      const absl::Span<float> to = wide.mutable_data<float>();
+      for (size_t i = 0; i < to.size(); ++i) to[i] = static_cast<float>(tensor.data<BFloat16>()[i]);
+      return SerializeNpy(wide);
+    }
   }
   const std::vector<int64_t> extents = tensor.shape().Extents();
   std::string dictionary =

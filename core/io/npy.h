@@ -24,14 +24,15 @@ struct NpyHeader {
 // negative and their product fits 64 bits.
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view bytes);
 
-// An array of numbers. f4 f8 i4 i8 u1 b1 become the dtype of that name; i1 i2 u2 become i32 and u4
-// i64. Either byte order and either memory order. The data must be as long as the shape says.
+// An array of numbers: f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1, which become the dtype of that name.
+// Either byte order and either memory order. The data must be as long as the shape says.
 absl::StatusOr<Tensor> ReadNpy(absl::string_view bytes);
 
 // A one-dimensional object array of lists of integers; see pickle.h.
 absl::StatusOr<IntLists> ReadNpyIntLists(absl::string_view bytes);
 
-// The tensor as a .npy file, version 1, as NumPy writes it.
+// The tensor as a .npy file, version 1, as NumPy writes it. NumPy has no bf16: such a tensor is
+// written as f4, which holds the same numbers.
 std::string SerializeNpy(const Tensor& tensor);
 
 }  // namespace adjoint::io

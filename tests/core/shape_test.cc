@@ -69,10 +69,24 @@ TEST(TensorSpecTest, SizesAreCheckedForOverflow) {
 
 TEST(DTypeTest, NamesRoundTrip) {
   for (DType dtype : kAllDTypes) EXPECT_EQ(*DTypeFromName(DTypeName(dtype)), dtype);
-  EXPECT_THAT(std::string(DTypeFromName("f16").status().message()),
-              HasSubstr("no element type is called 'f16'"));
+  EXPECT_THAT(std::string(DTypeFromName("f8").status().message()),
+              HasSubstr("no element type is called 'f8'"));
   EXPECT_EQ(DTypeSize(DType::kBool), 1u);
   EXPECT_EQ(DTypeSize(DType::kI64), 8u);
+  EXPECT_EQ(DTypeSize(DType::kBF16), 2u);
+}
+
+// They are written into files.
+TEST(DTypeTest, NumbersStay) {
+  EXPECT_EQ(static_cast<int>(DType::kF32), 1);
+  EXPECT_EQ(static_cast<int>(DType::kBool), 6);
+  EXPECT_EQ(static_cast<int>(DType::kI8), 7);
+  EXPECT_EQ(static_cast<int>(DType::kI16), 8);
+  EXPECT_EQ(static_cast<int>(DType::kU16), 9);
+  EXPECT_EQ(static_cast<int>(DType::kU32), 10);
+  EXPECT_EQ(static_cast<int>(DType::kU64), 11);
+  EXPECT_EQ(static_cast<int>(DType::kBF16), 12);
+  EXPECT_EQ(static_cast<int>(DType::kF16), 13);
 }
 
 }  // namespace

@@ -89,6 +89,13 @@ TEST(ElementwiseGradientTest, WhatIsNotChosenDoesNotMatter) {
   EXPECT_EQ(GradientsOf(f, {{-1, 0, 2}})[0], (Doubles{0, 0, 0.5}));
 }
 
+// x^2 by way of a storage type.
+template <DType kStorage>
+Var ThroughStorage(absl::Span<const Var> x) {
+  const Var h = ops::Cast(x[0], kStorage);
+  return ops::Cast(h, DType::kF64) * ops::Cast(ops::Cast(h, DType::kF32), DType::kF64);
+}
+
 TEST(ElementwiseGradientTest, NothingFlowsThroughWhatIsZeroByDefinition) {
   const auto f = [](absl::Span<const Var> x) {
     const Var y = x[0];
@@ -101,6 +108,9 @@ TEST(ElementwiseGradientTest, NothingFlowsThroughWhatIsZeroByDefinition) {
     return ops::Cast(ops::Square(ops::Cast(x[0], DType::kF32)), DType::kF64);
   };
   EXPECT_EQ(GradientsOf(narrow, {{-1.5, 0.25}})[0], (Doubles{-3, 0.5}));
+  // Also through storage types, whose cotangents are rounded to them, but added in f32.
+  EXPECT_EQ(GradientsOf(ThroughStorage<DType::kBF16>, {{-1.5, 0.25}})[0], (Doubles{-3, 0.5}));
+  EXPECT_EQ(GradientsOf(ThroughStorage<DType::kF16>, {{-1.5, 0.25}})[0], (Doubles{-3, 0.5}));
 }
 
 }  // namespace

@@ -139,6 +139,11 @@ void AddArithmetic(std::vector<Sample>* out) {
                                                                          {"minimum", ops::Minimum},
                                                                          {"pow", ops::Pow}}) {
     const auto i32 = DType::kI32, i64 = DType::kI64, u8 = DType::kU8;
+    out->push_back(Fixed(Of2(op, "i8", f, Of(DType::kI8, {3, 4}, -128, 127), Of(DType::kI8, {4}))));
+    out->push_back(
+        Fixed(Of2(op, "u16", f, Of(DType::kU16, {9}, 0, 65535), Of(DType::kU16, {9}, 0, 65535))));
+    out->push_back(
+        Fixed(Of2(op, "u64", f, Of(DType::kU64, {3}, 0, 1e19), Of(DType::kU64, {}, 0, 9))));
     out->push_back(Fixed(Of2(op, "i32", f, Of(i32, {3, 4}), Of(i32, {4}))));
     out->push_back(Fixed(Of2(op, "i64", f, Of(i64, {3, 1}), Of(i64, {3, 4}))));
     out->push_back(Fixed(Of2(op, "u8", f, Of(u8, {6}, 0, 255), Of(u8, {6}, 0, 255))));
@@ -199,6 +204,19 @@ void AddOthers(std::vector<Sample>* out) {
   for (const DType dtype : kAllDTypes) {
     const auto cast = [dtype](Args v) { return Vars{ops::Cast(v[0], dtype)}; };
     const std::string label = std::string(DTypeName(dtype));
+    if (IsHalf(dtype)) {
+      // A gradient passes a storage type; the second use of it is added up in f32.
+      out->push_back({.op = "cast",
+                      .label = "through_" + label,
+                      .args = {Values({2, 3}, {-1.5, 0, 0.25, 1.75, -8, 3})},
+                      .build =
+                          [dtype](Args v) {
+                            const Var h = ops::Cast(v[0], dtype);
+                            return Vars{ops::Cast(h, v[0].dtype()) *
+                                        ops::Cast(ops::Cast(h, DType::kF32), v[0].dtype())};
+                          },
+                      .gradient = false});
+    }
     if (dtype != DType::kF32 && dtype != DType::kF64) {
       out->push_back({.op = "cast",
                       .label = "to_" + label,
@@ -238,7 +256,7 @@ std::vector<ErrorSample> ElementwiseErrors() {
       Bad2("mul", ops::Mul, Of(i32, {3}), Of(DType::kI64, {3}),
            "element types differ: lhs is i32, rhs is i64; Cast one of them"),
       Bad2("sub", ops::Sub, Of(yes, {3}), Of(yes, {3}),
-           "takes f32, f64, i32, i64 or u8, but lhs is bool; Cast converts"),
+           "takes f32, f64 or an integer type, but lhs is bool; Cast converts"),
       Bad2("less", ops::Less, Of(i32, {2}), Of(i32, {3}), "axis -1 has 2 and 3"),
       Bad2("logical_and", ops::LogicalAnd, Of(i32, {3}), Of(i32, {3}),
            "takes bool, but lhs is i32; Cast converts"),

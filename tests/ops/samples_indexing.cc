@@ -149,7 +149,7 @@ std::vector<ErrorSample> IndexingErrors() {
       {.op = "scatter_add",
        .args = {{.spec = {DType::kBool, {5}}}, Indices({2}, 5), {.spec = {DType::kBool, {2}}}},
        .build = ScatterAlong(0),
-       .message = "takes f32, f64, i32 or i64, but was given bool; cast it first"},
+       .message = "takes f32, f64 or an integer type, but was given bool; cast it first"},
       {.op = "one_hot",
        .args = {Indices({2}, 5)},
        .build = [](Vars v) { return Result{ops::OneHot(v[0], -3)}; },

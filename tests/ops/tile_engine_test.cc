@@ -405,8 +405,9 @@ RandomCase MakeCase(unsigned seed) {
     for (int axis = whole ? 0 : skip; axis < full.rank(); ++axis) {
       shape.push_back(whole || below(2) == 0 ? full.dim(axis) : Dim(1));
     }
-    const DType dtypes[] = {kF32, kF32, kF32, DType::kF64, DType::kI32, DType::kBool};
-    const DType dtype = dtypes[below(6)];
+    const DType dtypes[] = {kF32,        kF32,         kF32,       DType::kF64,
+                            DType::kI32, DType::kBool, DType::kI8, DType::kF16};
+    const DType dtype = dtypes[below(std::size(dtypes))];
     c.tape.AddInput(dtype);
     c.inputs.push_back(RandomTensor({dtype, shape}, random));
   }
@@ -424,7 +425,7 @@ RandomCase MakeCase(unsigned seed) {
     const DType dtype = c.tape.values()[a].dtype;
     const Ref b = pick(dtype);
     const Ref condition = pick(DType::kBool);
-    const bool number = dtype != DType::kBool;
+    const bool number = IsFloating(dtype) || IsInteger(dtype);
     switch (below(6)) {
       case 0:
       case 1: {
@@ -439,14 +440,14 @@ RandomCase MakeCase(unsigned seed) {
       }
       case 3: {
         const OpDef* ops[] = {&EqualOp(), &LessOp(), &GreaterEqualOp()};
-        c.tape.AddInstr(ops[below(3)], {}, {a, b}, DType::kBool);
+        if (!IsHalf(dtype)) c.tape.AddInstr(ops[below(3)], {}, {a, b}, DType::kBool);
         break;
       }
       case 4:
         if (condition >= 0) c.tape.AddInstr(&WhereOp(), {}, {condition, a, b}, dtype);
         break;
       default: {
-        const DType to = kAllDTypes[below(6)];
+        const DType to = kAllDTypes[below(std::size(kAllDTypes))];
         c.tape.AddInstr(&CastOp(), Attrs{{"dtype", to}}, {a}, to);
         break;
       }
@@ -516,6 +517,11 @@ Tensor SpecialValues(DType dtype, bool second, int64_t n) {
       for (const T x : {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN()}) {
         values.push_back(x);
       }
+    } else if constexpr (kIsHalf<T>) {
+      for (const double x : {0.0, -0.0, 1.0, -1.0, 0.3, -2.7, 1e-7, 65504.0, -300.0, 3e9, -1e30,
+                             HUGE_VAL, -HUGE_VAL, std::nan("")}) {
+        values.push_back(T(x));
+      }
     } else {
       values = {
           0, 1, 2, 3, 7, static_cast<T>(-1), static_cast<T>(-7), Limits::max(), Limits::min()};
@@ -572,7 +578,7 @@ TEST(ElementwiseOpsTest, FastKernelsAgreeWithReferencesOnSpecialValues) {
       }
     }
   }
-  EXPECT_GT(cases, 120);
+  EXPECT_GT(cases, 350);
 }
 
 template <typename T>

@@ -214,6 +214,12 @@ TEST(NpyTest, TensorsRoundTrip) {
       Tensor::Scalar<int64_t>(-7),
       Tensor::Of<uint8_t>({2, 1, 2}, {1, 2, 254, 255}),
       Tensor::Of<bool>({2}, {true, false}),
+      Tensor::Of<int8_t>({2}, {-128, 127}),
+      Tensor::Of<int16_t>({2}, {-32768, 32767}),
+      Tensor::Of<uint16_t>({1}, {65535}),
+      Tensor::Of<uint32_t>({1}, {4294967295u}),
+      Tensor::Of<uint64_t>({1}, {~uint64_t{0}}),
+      Tensor::Of<Float16>({2}, {Float16(1.5), Float16(-65504)}),
   };
   for (const Tensor& tensor : tensors) {
     const std::string bytes = SerializeNpy(tensor);
@@ -224,17 +230,25 @@ TEST(NpyTest, TensorsRoundTrip) {
   }
 }
 
+TEST(NpyTest, BFloat16IsWrittenAsTheEqualFloats) {
+  const Tensor tensor = Tensor::Of<BFloat16>({3}, {BFloat16(1.5), BFloat16(-1e30), BFloat16(0)});
+  const absl::StatusOr<Tensor> read = ReadNpy(SerializeNpy(tensor));
+  ASSERT_TRUE(read.ok()) << read.status();
+  ASSERT_EQ(read->spec(), (TensorSpec{DType::kF32, Shape{3}}));
+  for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(read->ValueAt(i), tensor.ValueAt(i));
+}
+
 TEST(NpyTest, OtherOrdersAndVersions) {
   const std::string big = NpyOf("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }",
                                 std::string("\0\1\0\4\0\2\0\5\0\3\xff\xfe", 12), 2);
   const absl::StatusOr<Tensor> read = ReadNpy(big);
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_TRUE(BitwiseEqual(*read, Tensor::Of<int32_t>({2, 3}, {1, 2, 3, 4, 5, -2})));
+  EXPECT_TRUE(BitwiseEqual(*read, Tensor::Of<int16_t>({2, 3}, {1, 2, 3, 4, 5, -2})));
   const absl::StatusOr<Tensor> python2 =
       ReadNpy(NpyOf("{'shape': (2L,), 'fortran_order': False, 'descr': '<u4'}\n",
                     "\xff\xff\xff\xff" + Bytes(1, 4), 3));
   ASSERT_TRUE(python2.ok()) << python2.status();
-  EXPECT_TRUE(BitwiseEqual(*python2, Tensor::Of<int64_t>({2}, {4294967295, 1})));
+  EXPECT_TRUE(BitwiseEqual(*python2, Tensor::Of<uint32_t>({2}, {4294967295, 1})));
 }
 
 TEST(NpyTest, ErrorsNameWhatIsWrong) {
