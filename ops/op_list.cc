@@ -10,6 +10,7 @@
 #include "ops/indexing.h"
 #include "ops/leaf.h"
 #include "ops/matmul.h"
+#include "ops/pool.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
@@ -70,6 +71,12 @@ absl::Span<const OpDef* const> AllOps() {
       &ConvOp(),
       &ConvInputGradientOp(),
       &ConvWeightsGradientOp(),
+      // pooling
+      &MaxPoolOp(),
+      &MaxUnpoolOp(),
+      &MaxPoolGatherOp(),
+      &AveragePoolOp(),
+      &AveragePoolGradientOp(),
       // shapes
       &ReshapeOp(),
       &TransposeOp(),

@@ -52,6 +52,7 @@ std::vector<Sample> IndexingSamples();  // gather, scatter-add, one-hot
 std::vector<Sample> RandomSamples();    // dropout
 std::vector<Sample> LossSamples();      // compositions: op names the main primitive
 std::vector<Sample> ConvSamples();      // convolution and its gradients
+std::vector<Sample> PoolSamples();
 std::vector<Sample> AllSamples();
 
 std::vector<ErrorSample> ElementwiseErrors();
@@ -62,6 +63,7 @@ std::vector<ErrorSample> IndexingErrors();
 std::vector<ErrorSample> RandomErrors();
 std::vector<ErrorSample> LossErrors();
 std::vector<ErrorSample> ConvErrors();
+std::vector<ErrorSample> PoolErrors();
 std::vector<ErrorSample> AllErrors();
 
 }  // namespace adjoint::testing
