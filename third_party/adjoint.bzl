@@ -18,8 +18,11 @@ ADJOINT_KERNEL_COPTS = [
 _SANITIZER_DEFAULTS = Label("//third_party:sanitizer_defaults")
 
 def adjoint_cc_library(name, copts = [], **kwargs):
-    """cc_library with warnings as errors."""
-    cc_library(name = name, copts = _COPTS + copts, **kwargs)
+    """cc_library with warnings as errors.
+
+    An archive alone: with a shared object beside it every file would be compiled twice.
+    """
+    cc_library(name = name, copts = _COPTS + copts, linkstatic = True, **kwargs)
 
 def adjoint_cc_binary(name, copts = [], deps = [], **kwargs):
     """cc_binary with warnings as errors."""
@@ -87,6 +90,7 @@ def adjoint_proto_library(name, srcs, deps = [], visibility = None, **kwargs):
         name = name,
         srcs = [stem + ".pb.cc" for stem in stems],
         hdrs = [stem + ".pb.h" for stem in stems],
+        linkstatic = True,
         visibility = visibility,
         deps = deps + ["@protobuf//:protobuf"],
         **kwargs
