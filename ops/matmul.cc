@@ -24,10 +24,8 @@ absl::StatusOr<TensorSpec> InferMatMul(const TensorSpec& lhs, const TensorSpec& 
   const TensorSpec* const specs[] = {&lhs, &rhs};
   for (int i = 0; i < 2; ++i) {
     if (specs[i]->shape.rank() < 2) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(names[i], " has rank ", specs[i]->shape.rank(),
-                       ", but must have rank 2 or more: make a vector a row or a column with "
-                       "ExpandDims"));
+      return absl::InvalidArgumentError(absl::StrCat(names[i], " has rank ", specs[i]->shape.rank(),
+                                                     ", but must have rank 2 or more"));
     }
   }
   if (lhs.dtype != rhs.dtype) {
@@ -232,6 +230,20 @@ absl::StatusOr<std::vector<TensorSpec>> InferFusedMatMul(const InferContext& c) 
 }  // namespace
 
 Var MatMul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
+  const auto is_vector = [](const Operand& x) {
+    return !x.is_number && x.var.valid() && x.var.shape().rank() == 1;
+  };
+  if (is_vector(a)) {
+    const Var row = ExpandDims(a, 0);
+    const Var out = MatMul(Operand(row, a.location), b, false, transpose_b);
+    if (!out.valid()) return out;
+    return Squeeze(Operand(out, a.location), {is_vector(b) ? -1 : -2});
+  }
+  if (is_vector(b)) {
+    const Var column = ExpandDims(b, 1);
+    const Var out = MatMul(a, Operand(column, b.location), transpose_a, false);
+    return out.valid() ? Squeeze(Operand(out, a.location), {-1}) : out;
+  }
   return Apply1(MatMulOp(), {a, b},
                 Attrs{{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
 }

@@ -8,9 +8,10 @@ namespace adjoint::ops {
 
 // The matrix product over the last two axes: out[..., m, n] = sum_k a[..., m, k] b[..., k, n]. With
 // a flag, that operand's last two axes count as exchanged. Axes before the last two are batches and
-// broadcast as in NumPy. Operands have equal element types, numeric ones. Sums run in the element
-// type; with K = 0 the result is zeros.
-// Errors: an operand of rank below 2, inner dimensions or batches that do not fit.
+// broadcast as in NumPy. A vector counts as one row on the left and as one column on the right,
+// whatever its flag; the result lacks that axis. Operands have equal element types, numeric ones.
+// Sums run in the element type; with K = 0 the result is zeros.
+// Errors: a scalar, inner dimensions or batches that do not fit.
 // Gradient: da = ct b^T, db = a^T ct, summed over broadcast batches.
 Var MatMul(Operand a, Operand b, bool transpose_a = false, bool transpose_b = false);
 

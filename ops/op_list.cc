@@ -6,8 +6,10 @@
 #include "ops/comparison.h"
 #include "ops/conv.h"
 #include "ops/csr.h"
+#include "ops/factorizations.h"
 #include "ops/fused_elementwise.h"
 #include "ops/indexing.h"
+#include "ops/iota.h"
 #include "ops/leaf.h"
 #include "ops/matmul.h"
 #include "ops/pool.h"
@@ -77,6 +79,10 @@ absl::Span<const OpDef* const> AllOps() {
       &MaxPoolGatherOp(),
       &AveragePoolOp(),
       &AveragePoolGradientOp(),
+      &DetOp(),
+      &SlogDetOp(),
+      &SolveOp(),
+      &CholeskyOp(),
       // shapes
       &ReshapeOp(),
       &TransposeOp(),
@@ -85,6 +91,9 @@ absl::Span<const OpDef* const> AllOps() {
       &SliceOp(),
       &SliceScatterOp(),
       &ConcatOp(),
+      &PadOp(),
+      &ReverseSequenceOp(),
+      &IotaOp(),
       // reductions
       &SumOp(),
       &MeanOp(),

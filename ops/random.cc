@@ -13,6 +13,7 @@
 #include "core/simd.h"
 #include "core/status_macros.h"
 #include "ops/fail.h"
+#include "ops/philox_blocks.h"
 
 namespace adjoint::ops {
 namespace {
@@ -22,47 +23,7 @@ constexpr int64_t kGrain = 1 << 14;  // elements a part: ten rounds of Philox fo
 // An element whose 24 bits are below this is dropped: UniformFloat(bits) < rate, in integers.
 uint32_t ThresholdOf(double rate) { return static_cast<uint32_t>(std::ceil(rate * 0x1p24)); }
 
-constexpr int kBlocks = 32;
-constexpr int64_t kGroup = 4 * kBlocks;
-
-ADJOINT_INLINE uint32_t High(uint32_t a, uint32_t b) {
-  return static_cast<uint32_t>((uint64_t{a} * b) >> 32);
-}
-
-// Blocks first .. first + 31 of RandomStream (core/philox.h), the elements one after the other. The
-// loops over blocks stay loops, else they are unrolled before they are vectorised.
-ADJOINT_INLINE void MakeBlocks(uint64_t seed, uint64_t stream, uint64_t step, uint64_t first,
-                               uint32_t* __restrict bits) {
-  uint32_t c0[kBlocks], c1[kBlocks], c2[kBlocks], c3[kBlocks];
-#pragma GCC unroll 1
-  for (int b = 0; b < kBlocks; ++b) {
-    c0[b] = static_cast<uint32_t>(first) + static_cast<uint32_t>(b);
-    c1[b] = static_cast<uint32_t>(step);
-    c2[b] = static_cast<uint32_t>(stream);
-    c3[b] = static_cast<uint32_t>(stream >> 32);
-  }
-  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-#pragma GCC unroll 1
-    for (int b = 0; b < kBlocks; ++b) {
-      const uint32_t high0 = High(c0[b], 0xD2511F53), low0 = c0[b] * 0xD2511F53;
-      const uint32_t high1 = High(c2[b], 0xCD9E8D57), low1 = c2[b] * 0xCD9E8D57;
-      c0[b] = high1 ^ c1[b] ^ key0;
-      c1[b] = low1;
-      c2[b] = high0 ^ c3[b] ^ key1;
-      c3[b] = low0;
-    }
-    key0 += 0x9E3779B9;
-    key1 += 0xBB67AE85;
-  }
-#pragma GCC unroll 1
-  for (int b = 0; b < kBlocks; ++b) {
-    bits[4 * b] = c0[b];
-    bits[4 * b + 1] = c1[b];
-    bits[4 * b + 2] = c2[b];
-    bits[4 * b + 3] = c3[b];
-  }
-}
+constexpr int64_t kGroup = kPhiloxGroup;
 
 // What one run of dropout draws from, and what it does with it.
 struct Draw {
@@ -84,7 +45,7 @@ struct DropoutRange {
     while (i < end) {
       const uint64_t element = d.offset + static_cast<uint64_t>(i);
       const int64_t skip = static_cast<int64_t>(element & 3);
-      MakeBlocks(d.stream.seed, d.stream.stream, d.stream.step, element >> 2, bits);
+      MakePhiloxBlocks(d.stream.seed, d.stream.stream, d.stream.step, element >> 2, bits);
       if (skip == 0 && end - i >= kGroup) {
         for (int k = 0; k < kGroup; ++k) values[k] = x[i + k];
         for (int k = 0; k < kGroup; ++k) {

@@ -7,7 +7,9 @@
 #include "core/dtype.h"
 #include "core/shape.h"
 #include "ops/op_def.h"
-#include "ops/slice.h"  // IWYU pragma: export
+#include "ops/pad.h"        // IWYU pragma: export
+#include "ops/rearrange.h"  // IWYU pragma: export
+#include "ops/slice.h"      // IWYU pragma: export
 #include "ops/var.h"
 
 namespace adjoint::ops {

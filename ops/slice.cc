@@ -329,39 +329,6 @@ Var SliceScatter(Operand updates, const Shape& shape, absl::Span<const int64_t> 
   return Apply1(SliceScatterOp(), {updates}, std::move(attrs));
 }
 
-Var Pad(Operand x, absl::Span<const int64_t> before, absl::Span<const int64_t> after) {
-  if (!x.var.valid()) return x.var;
-  const Shape& from = x.var.shape();
-  const size_t rank = from.rank();
-  if (before.size() != rank || after.size() != rank) {
-    return FailAt(x, "pad",
-                  absl::StrCat("before has ", before.size(), " entries and after has ",
-                               after.size(), "; the operand has ", rank, " axes"));
-  }
-  Shape to;
-  std::vector<int64_t> begin(rank, 0), end(rank, kSliceToEnd);
-  for (size_t axis = 0; axis < rank; ++axis) {
-    const Dim d = from.dim(static_cast<int>(axis));
-    if (before[axis] == 0 && after[axis] == 0) {
-      to.push_back(d);
-      continue;
-    }
-    int64_t extent;
-    if (before[axis] < 0 || after[axis] < 0 || !d.is_known() ||
-        __builtin_add_overflow(d.value(), before[axis], &end[axis]) ||
-        __builtin_add_overflow(end[axis], after[axis], &extent)) {
-      return FailAt(x, "pad",
-                    absl::StrCat("axis ", axis, " of extent ", d.ToString(), " cannot take ",
-                                 before[axis], " zeros before and ", after[axis],
-                                 " after it: neither may be negative, and a symbolic extent takes "
-                                 "none"));
-    }
-    begin[axis] = before[axis];
-    to.push_back(extent);
-  }
-  return SliceScatter(x, to, begin, end);
-}
-
 Var Concat(absl::Span<const Operand> xs, int64_t axis) {
   for (const Operand& x : xs) {
     if (!x.var.valid()) continue;

@@ -32,10 +32,6 @@ Var SliceAxis(Operand x, int64_t axis, int64_t begin, int64_t end);
 Var SliceScatter(Operand updates, const Shape& shape, absl::Span<const int64_t> begin,
                  absl::Span<const int64_t> end, absl::Span<const int64_t> step = {});
 
-// x surrounded by before[axis] and after[axis] zeros along each axis. A symbolic axis can only be
-// padded by 0.
-Var Pad(Operand x, absl::Span<const int64_t> before, absl::Span<const int64_t> after);
-
 // The operands one after the other along `axis`; their types and other extents are equal. The
 // extents along the axis must be numbers.
 Var Concat(absl::Span<const Operand> xs, int64_t axis);

@@ -15,13 +15,13 @@ std::vector<T> Concatenate(std::vector<std::vector<T>> parts) {
 std::vector<Sample> AllSamples() {
   return Concatenate<Sample>({ElementwiseSamples(), MatMulSamples(), ShapeSamples(),
                               ReduceSamples(), IndexingSamples(), RandomSamples(), LossSamples(),
-                              ConvSamples(), PoolSamples()});
+                              LinalgSamples(), RearrangeSamples(), ConvSamples(), PoolSamples()});
 }
 
 std::vector<ErrorSample> AllErrors() {
   return Concatenate<ErrorSample>({ElementwiseErrors(), MatMulErrors(), ShapeErrors(),
                                    ReduceErrors(), IndexingErrors(), RandomErrors(), LossErrors(),
-                                   ConvErrors(), PoolErrors()});
+                                   LinalgErrors(), RearrangeErrors(), ConvErrors(), PoolErrors()});
 }
 
 }  // namespace adjoint::testing
