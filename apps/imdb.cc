@@ -18,8 +18,10 @@
 #include "apps/imdb/commands.h"
 #include "apps/imdb/notebook.h"
 #include "apps/imdb/options.h"
+#include "apps/imdb/output.h"
 #include "core/parallel.h"
 #include "core/status_macros.h"
+#include "graph/profile.h"
 
 namespace adjoint::apps::imdb {
 namespace {
@@ -34,9 +36,7 @@ absl::Status EnterUsersFolder() {
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot enter '", folder, "'"));
 }
 
-absl::Status Run(const Options& options) {
-  ADJOINT_RETURN_IF_ERROR(EnterUsersFolder());
-  if (options.threads > 0) SetNumThreads(options.threads);
+absl::Status RunCommand(const Options& options) {
   switch (options.command) {
     case Command::kTrain:
       return RunTrain(options);
@@ -50,6 +50,22 @@ absl::Status Run(const Options& options) {
       break;
   }
   return RunNotebook(options);
+}
+
+absl::Status Run(const Options& options) {
+  ADJOINT_RETURN_IF_ERROR(EnterUsersFolder());
+  if (options.threads > 0) SetNumThreads(options.threads);
+  if (options.trace.empty()) return RunCommand(options);
+  ADJOINT_RETURN_IF_ERROR(CheckWritable(options.trace));
+  graph::Profiler profiler;
+  {
+    const graph::ProfileScope scope(profiler);
+    ADJOINT_RETURN_IF_ERROR(RunCommand(options));
+  }
+  ADJOINT_RETURN_IF_ERROR(profiler.WriteTrace(options.trace));
+  std::cout << "\nSteps of all programs, the most expensive first\n"
+            << profiler.Table(20) << "Trace written to " << options.trace << "\n";
+  return FlushOutput();
 }
 
 int Fail(absl::string_view message, int code) {

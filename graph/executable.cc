@@ -1,6 +1,7 @@
 #include "graph/executable.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -24,6 +25,12 @@ bool WritesVariable(const PlannedStep& step) {
 }  // namespace
 
 Workspace::~Workspace() = default;
+
+Executable::Executable()
+    : id_([] {
+        static std::atomic<uint64_t> next{0};
+        return next.fetch_add(1, std::memory_order_relaxed);
+      }()) {}
 
 absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
     const Program& program, const CompileOptions& options) {
@@ -202,11 +209,11 @@ absl::Status Executable::Run(Workspace& ws, absl::Span<const Tensor> inputs,
       pointer = (*outputs)[patch.index].mutable_raw();
     }
   }
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (absl::Status status = steps_[i].kernel->Run(ws.args_[i]); !status.ok()) {
-      return StepError(i, status, variables);
-    }
-  }
+  size_t failed = 0;
+  Profiler* const profiler = CurrentProfiler();
+  const absl::Status status =
+      profiler == nullptr ? RunSteps(ws, &failed) : RunStepsProfiled(ws, *profiler, &failed);
+  if (!status.ok()) return StepError(failed, status, variables);
   void* const* copy_pointers =
       ws.pointers_.data() + ws.pointers_.size() - 2 * storage_.copies.size();
   for (size_t i = 0; i < storage_.copies.size(); ++i) {
@@ -215,6 +222,48 @@ absl::Status Executable::Run(Workspace& ws, absl::Span<const Tensor> inputs,
   }
   runs_.fetch_add(1, std::memory_order_relaxed);
   return absl::OkStatus();
+}
+
+absl::Status Executable::RunSteps(const Workspace& ws, size_t* failed) const {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (absl::Status status = steps_[i].kernel->Run(ws.args_[i]); !status.ok()) {
+      *failed = i;
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Executable::RunStepsProfiled(const Workspace& ws, Profiler& profiler,
+                                          size_t* failed) const {
+  const auto now = [] {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  };
+  const int64_t first = profiler.Begin(*this);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const int64_t begin = now();
+    if (absl::Status status = steps_[i].kernel->Run(ws.args_[i]); !status.ok()) {
+      *failed = i;
+      return status;
+    }
+    profiler.Add(first + static_cast<int64_t>(i), begin, now());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<StepProfile>> Executable::Profile(Workspace& ws,
+                                                             absl::Span<const Tensor> inputs,
+                                                             VariableStore* variables,
+                                                             std::vector<Tensor>* outputs,
+                                                             int runs) const {
+  Profiler profiler(/*max_events=*/0);
+  const ProfileScope scope(profiler);
+  for (int i = 0; i < runs; ++i) {
+    ADJOINT_RETURN_IF_ERROR(Run(ws, inputs, variables, outputs));
+  }
+  return profiler.steps();
 }
 
 std::vector<Executable::Step> Executable::Steps() const {

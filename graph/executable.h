@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "core/tensor.h"
 #include "graph/passes/pass.h"
+#include "graph/profile.h"
 #include "graph/program.h"
 #include "graph/storage.h"
 #include "graph/variables.h"
@@ -91,6 +92,16 @@ class Executable : public std::enable_shared_from_this<Executable> {
   // How often each kernel has run so far, by name.
   std::map<std::string, int64_t> KernelCounts() const;
 
+  // Runs the program `runs` times, as Run does, and tells what its steps took. Variables change as
+  // by so many runs.
+  absl::StatusOr<std::vector<StepProfile>> Profile(Workspace& workspace,
+                                                   absl::Span<const Tensor> inputs,
+                                                   VariableStore* variables,
+                                                   std::vector<Tensor>* outputs,
+                                                   int runs = 10) const;
+  // Distinguishes this executable from all others of the process.
+  uint64_t id() const { return id_; }
+
   // The program as it runs, after all passes, and where its values live.
   const Program& program() const { return program_; }
   const StoragePlan& storage() const { return storage_; }
@@ -98,7 +109,7 @@ class Executable : public std::enable_shared_from_this<Executable> {
   int64_t workspace_bytes() const { return storage_.arena_bytes + scratch_bytes_; }
 
  private:
-  Executable() = default;
+  Executable();
 
   absl::Status BindVariables(Workspace& workspace, VariableStore* variables) const;
   absl::Status CheckInputs(absl::Span<const Tensor> inputs) const;
@@ -106,6 +117,12 @@ class Executable : public std::enable_shared_from_this<Executable> {
   absl::Status PrepareOutputs(std::vector<Tensor>* outputs) const;
   absl::Status StepError(size_t step, const absl::Status& status, VariableStore* variables) const;
 
+  // Runs the steps one after the other; the index of the one that fails goes to `failed`.
+  absl::Status RunSteps(const Workspace& workspace, size_t* failed) const;
+  absl::Status RunStepsProfiled(const Workspace& workspace, Profiler& profiler,
+                                size_t* failed) const;
+
+  const uint64_t id_;
   Program program_;
   std::vector<RangesOfEntries> ranges_;  // of the capacity ports
   StoragePlan storage_;

@@ -227,6 +227,13 @@ absl::StatusOr<std::vector<TensorSpec>> InferFusedMatMul(const InferContext& c) 
   return std::vector<TensorSpec>{out};
 }
 
+double Flops(const KernelRequest& request) {
+  const Shape& a = request.inputs[0].shape;
+  const int64_t inner = a[a.rank() - (request.attrs.At<bool>("transpose_a") ? 2 : 1)];
+  return 2.0 * static_cast<double>(request.outputs[0].shape.NumElements()) *
+         static_cast<double>(inner);
+}
+
 }  // namespace
 
 Var MatMul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
@@ -260,6 +267,7 @@ const OpDef& MatMulOp() {
       },
       .vjp = MatMulVjp,
       .kernels = MatMulKernels(),
+      .flops = Flops,
       .onnx_name = "MatMul",
   };
   return *op;
@@ -276,6 +284,7 @@ const OpDef& FusedMatMulOp() {
                 {"activation", AttrKind::kString}},
       .infer = InferFusedMatMul,
       .kernels = MatMulKernels(),
+      .flops = Flops,
   };
   return *op;
 }

@@ -61,6 +61,8 @@ struct VjpContext {
 // so that any order works.
 using VjpFn = std::function<absl::StatusOr<std::vector<Cotangent>>(const VjpContext&)>;
 
+using FlopsFn = std::function<double(const KernelRequest&)>;
+
 struct AttrDecl {
   std::string name;
   AttrKind kind;
@@ -98,6 +100,9 @@ struct OpDef {
   VjpFn vjp = {};  // absent for internal ops
   // In order of preference; the last is the portable reference, which takes every case.
   std::vector<KernelDef> kernels = {};
+  // Arithmetic operations of a run, a multiplication and an addition counting as two, for profiles;
+  // absent where nobody would ask. Every shape is concrete.
+  FlopsFn flops = {};
   // For elementwise ops: one tile of the computation, for fusion.
   TileFnTable tile = {};
   std::vector<AliasPair> aliases = {};

@@ -67,6 +67,9 @@ std::vector<FlagText> ValueFlags() {
       {"out", "DIR", kFiles, "Folder of the charts and the model [imdb_out]"},
       {"model", "PATH", kFiles, "The model's file [DIR/imdb.model]"},
       {"report_json", "PATH", kFiles, "Write results, times and kernels as one JSON object"},
+      {"trace", "PATH", kFiles,
+       "Time every step of every program: a table of the most expensive ones,\nand a trace file "
+       "for chrome://tracing or ui.perfetto.dev"},
   };
 }
 
@@ -193,6 +196,7 @@ absl::Status ReadFlag(const FlagText& flag, Options* options) {
   if (name == "out") options->out = text;
   if (name == "model") options->model = text;
   if (name == "report_json") options->report_json = text;
+  if (name == "trace") options->trace = text;
   // Ids 0 to 3 stand for no word.
   if (name == "num_words") return ReadInt<int64_t>(name, text, 4, 10000000, &options->num_words);
   if (name == "epochs") return ReadInt(name, text, 1, 1000000, &options->epochs);

@@ -36,6 +36,7 @@ struct Options {
   std::string out = "imdb_out";
   std::string model;        // the file; never empty
   std::string report_json;  // empty: no report
+  std::string trace;        // empty: nothing is timed
 
   // predict; neither: standard input
   std::optional<std::string> text;

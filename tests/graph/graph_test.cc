@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "gmock/gmock.h"
+#include "graph/dot.h"
 #include "graph/gradient_check.h"
 #include "graph/gradients.h"
 #include "gtest/gtest.h"
@@ -167,6 +168,29 @@ TEST(GradientsTest, KeepsSymbolicShapes) {
   ASSERT_TRUE(g.status().ok()) << g.status();
   EXPECT_EQ(grads[0].spec().ToString(), "f32[batch,3]");
   EXPECT_EQ(grads[1].spec().ToString(), "f32[3]");
+}
+
+TEST(DotTest, ShowsNodesPortsAndLayers) {
+  auto g = std::make_shared<Graph>();
+  const Var x = g->Input("x", {DType::kF32, Shape{2}});
+  Program p{.name = "a \"name\"", .graph = g, .inputs = {}, .outputs = {}, .states = {}};
+  p.AddInput("x", x);
+  {
+    const ops::ScopedName scope(*g, "layer");
+    p.AddOutput("y", ops::Exp(x));
+  }
+  EXPECT_EQ(ToDot(p), R"(digraph "a \"name\"" {
+  node [shape=box, fontname="sans-serif", fontsize=10]
+  n0 [shape=ellipse, label="x\nf32[2]"]
+  subgraph cluster_0 {
+    style=dashed; label="layer"
+    n1 [label="exp\nf32[2]"]
+  }
+  n0 -> n1
+  out0 [shape=ellipse, peripheries=2, label="y"]
+  n1 -> out0
+}
+)");
 }
 
 }  // namespace
