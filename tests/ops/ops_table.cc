@@ -1,0 +1,125 @@
+#include "tests/ops/ops_table.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "core/dtype.h"
+#include "graph/graph.h"
+#include "ops/op_list.h"
+#include "tests/ops/samples.h"
+
+namespace adjoint::testing {
+namespace {
+
+using ops::OpDef;
+
+constexpr char kHead[] = R"(# Ops
+
+Made by `bazel run //tests/ops:write_ops_table` from the ops' records and the tests' samples; a test fails when it is out of date.
+
+- **types**: element types of the operand that the samples vary: the first floating one, else the first.
+- **kernels**: in order of preference. `onednn` is oneDNN's, `reference` the portable template that every case falls back to, the
+  others are Adjoint's own.
+- **gradient**: the orders of derivatives that are checked by differences in f64; `zero` where it is so by definition.
+- **f32**: what the kernels in f32 hold against f64, relative to max(1, |value|): the widest tolerance among the samples.
+- **ONNX**: the operator of opset 17 with the same meaning.
+
+| op | types | kernels | gradient | f32 | ONNX |
+|---|---|---|---|---|---|
+)";
+
+// The sample's operands with elements of `dtype` in the varied operand and in those of its type.
+std::vector<TensorSpec> Varied(const Sample& sample, DType dtype) {
+  std::vector<TensorSpec> specs;
+  for (const SampleArg& arg : sample.args) specs.push_back(arg.spec);
+  if (specs.empty()) return specs;
+  const auto floating = std::find_if(specs.begin(), specs.end(),
+                                     [](const TensorSpec& spec) { return IsFloating(spec.dtype); });
+  const DType varied = (floating != specs.end() ? floating : specs.begin())->dtype;
+  for (TensorSpec& spec : specs) {
+    if (spec.dtype == varied) spec.dtype = dtype;
+  }
+  return specs;
+}
+
+// Whether the sample's use of its op can be built and prepared with such operands.
+bool Takes(const Sample& sample, DType dtype) {
+  graph::Graph graph;
+  std::vector<ops::Var> operands;
+  for (const TensorSpec& spec : Varied(sample, dtype)) {
+    operands.push_back(graph.Input(absl::StrCat("x", operands.size()), spec));
+  }
+  sample.build(operands);
+  if (!graph.status().ok()) return false;
+  bool used = false;
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    const graph::Node& node = graph.node(id);
+    if (node.op->name != sample.op) continue;
+    used = true;
+    std::vector<TensorSpec> inputs;
+    for (const ops::Var v : node.inputs) inputs.push_back(v.spec());
+    const bool computed = !node.op->traits.leaf && !node.op->traits.view;
+    if (computed && !ops::PrepareKernel(*node.op, {inputs, node.outputs, node.attrs}).ok()) {
+      return false;
+    }
+  }
+  return used;
+}
+
+std::string Types(const std::vector<const Sample*>& samples) {
+  std::vector<std::string> names;
+  for (const DType dtype : kAllDTypes) {
+    if (std::any_of(samples.begin(), samples.end(),
+                    [&](const Sample* sample) { return Takes(*sample, dtype); })) {
+      names.push_back(std::string(DTypeName(dtype)));
+    }
+  }
+  return names.size() == std::size(kAllDTypes) ? "all" : absl::StrJoin(names, " ");
+}
+
+std::string Gradient(const OpDef& op, const std::vector<const Sample*>& samples) {
+  if (!op.vjp) return "";
+  return std::any_of(samples.begin(), samples.end(), [](const Sample* s) { return s->gradient; })
+             ? "1, 2"
+             : "zero";
+}
+
+std::string Tolerance(const std::vector<const Sample*>& samples) {
+  double widest = -1;
+  for (const Sample* sample : samples) {
+    if (sample->in_f64) widest = std::max(widest, sample->f32_tolerance);
+  }
+  return widest < 0 ? "" : absl::StrFormat("%g", widest);
+}
+
+std::string Row(const OpDef& op, const std::vector<const Sample*>& samples) {
+  const std::string kernels = absl::StrJoin(
+      op.kernels, " ",
+      [](std::string* out, const ops::KernelDef& kernel) { absl::StrAppend(out, kernel.name); });
+  return absl::StrCat("| ", op.name, " | ",
+                      absl::StrJoin({Types(samples), kernels, Gradient(op, samples),
+                                     Tolerance(samples), op.onnx_name},
+                                    " | "),
+                      " |\n");
+}
+
+}  // namespace
+
+std::string OpsTable() {
+  const std::vector<Sample> all = AllSamples();
+  std::map<std::string, std::vector<const Sample*>> samples;
+  for (const Sample& sample : all) samples[sample.op].push_back(&sample);
+  std::string table = kHead;
+  for (const OpDef* op : ops::AllOps()) {
+    if (op->traits.internal || op->traits.leaf) continue;
+    absl::StrAppend(&table, Row(*op, samples[op->name]));
+  }
+  return table;
+}
+
+}  // namespace adjoint::testing
