@@ -281,6 +281,32 @@ TEST_P(SampleTest, RunsAtOnceToTheSameBits) {
   ExpectSame(values, compiled->outputs);
 }
 
+// Outputs and gradients without any one of the passes: the same but for rounding.
+TEST_P(SampleTest, EachPassCanBeLeftOut) {
+  const Sample& sample = GetParam();
+  const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
+  auto program = BuildProgram(sample, inputs);
+  ASSERT_TRUE(program.ok()) << program.status();
+  if (sample.gradient) {
+    std::vector<Var> xs, ys;
+    for (const auto& port : program->inputs) xs.push_back(port.var);
+    for (const auto& port : program->outputs) ys.push_back(port.var);
+    for (Var g : graph::Gradients(Floating(ys), Floating(xs))) program->AddOutput("gradient", g);
+  }
+  auto all = RunProgram(*program, inputs);
+  ASSERT_TRUE(all.ok()) << all.status();
+  for (const graph::Pass& pass : graph::AllPasses()) {
+    CompileOptions options;
+    options.passes.disabled = {pass.name};
+    auto fewer = RunProgram(*program, inputs, options);
+    ASSERT_TRUE(fewer.ok()) << "without " << pass.name << ": " << fewer.status();
+    for (size_t i = 0; i < all->outputs.size(); ++i) {
+      SCOPED_TRACE(absl::StrCat("without ", pass.name, ", output ", i));
+      ExpectClose(fewer->outputs[i], all->outputs[i], std::max(1e-5, sample.f32_tolerance));
+    }
+  }
+}
+
 TEST_P(SampleTest, SurvivesTheModelFormat) {
   const Sample& sample = GetParam();
   const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
