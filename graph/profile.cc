@@ -14,11 +14,18 @@ namespace {
 
 thread_local Profiler* current = nullptr;
 
-// Operands and results of a node; a value that is read twice counts once.
-int64_t BytesOf(const Graph& graph, const Node& node) {
+// Operands and results of a node; a value that is read twice counts once, and a tensor of which
+// only the capacity is known not at all.
+int64_t BytesOf(const Program& program, const Node& node) {
+  const Graph& graph = *program.graph;
+  const auto has_capacity = [&](Var v) {
+    return std::any_of(program.inputs.begin(), program.inputs.end(),
+                       [&](const Port& port) { return port.capacity && port.var == v; });
+  };
   int64_t bytes = 0;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     const Var v = node.inputs[i];
+    if (has_capacity(v)) continue;
     if (std::find(node.inputs.begin(), node.inputs.begin() + static_cast<int64_t>(i), v) ==
         node.inputs.begin() + static_cast<int64_t>(i)) {
       bytes += graph.SpecOf(v).ByteSize().value_or(0);
@@ -37,6 +44,12 @@ double FlopsOf(const Graph& graph, const Node& node) {
   return node.op->flops({inputs, node.outputs, node.attrs});
 }
 
+std::string Shortened(std::string text) {
+  constexpr size_t kMax = 120;
+  if (text.size() > kMax) text = absl::StrCat(text.substr(0, kMax), "...");
+  return text;
+}
+
 // `x` a run, in billions a second; empty where there is nothing to tell.
 std::string Rate(double x, const StepProfile& step) {
   if (x <= 0 || step.seconds <= 0) return "";
@@ -51,7 +64,7 @@ std::string Row(const StepProfile& step, double total) {
                          total > 0 ? 100 * step.seconds / total : 0.0, 1e3 * step.seconds,
                          step.runs, 1e6 * step.seconds / static_cast<double>(step.runs),
                          Rate(step.flops, step), Rate(static_cast<double>(step.bytes), step),
-                         kernel, absl::StrCat(step.program, " ", step.node));
+                         kernel, Shortened(absl::StrCat(step.program, " ", step.node)));
 }
 
 }  // namespace
@@ -124,7 +137,7 @@ int64_t Profiler::Begin(const Executable& executable) {
                       .node = steps[i].node,
                       .kernel = steps[i].kernel,
                       .implementation = steps[i].implementation,
-                      .bytes = BytesOf(*program.graph, node),
+                      .bytes = BytesOf(program, node),
                       .flops = FlopsOf(*program.graph, node)});
   }
   return it->second;

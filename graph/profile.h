@@ -21,8 +21,9 @@ struct StepProfile {
   std::string node;            // the node as text, with its place
   std::string kernel;          // "matmul/onednn"
   std::string implementation;  // "brg:avx2", may be empty
-  int64_t bytes = 0;           // operands and results of one run, each counted once
-  double flops = 0;            // arithmetic operations of one run; 0 where the op does not tell
+  // Operands and results of one run, each counted once; those of a capacity port not at all.
+  int64_t bytes = 0;
+  double flops = 0;  // arithmetic operations of one run; 0 where the op does not tell
   int64_t runs = 0;
   double seconds = 0;  // of all runs
 };
