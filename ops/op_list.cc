@@ -1,11 +1,13 @@
 #include "ops/op_list.h"
 
 #include "ops/activations.h"
+#include "ops/arg_reduce.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
 #include "ops/conv.h"
 #include "ops/csr.h"
+#include "ops/cumulative.h"
 #include "ops/factorizations.h"
 #include "ops/fused_elementwise.h"
 #include "ops/indexing.h"
@@ -98,6 +100,13 @@ absl::Span<const OpDef* const> AllOps() {
       &SumOp(),
       &MeanOp(),
       &ReduceMaxOp(),
+      &ReduceMinOp(),
+      &ReduceProdOp(),
+      &ArgMaxOp(),
+      &ArgMinOp(),
+      &CumSumOp(),
+      &CumProdOp(),
+      &LinearRecurrenceOp(),
       &SoftmaxOp(),
       &LogSoftmaxOp(),
       &SparseSoftmaxCrossEntropyOp(),

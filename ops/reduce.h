@@ -22,14 +22,31 @@ Var Sum(Operand x);
 Var Mean(Operand x, absl::Span<const int64_t> axes, bool keepdims = false);
 Var Mean(Operand x);
 
-// The greatest element, NaN where there is one; every type but bool. The gradient goes to all
-// greatest elements in equal parts. Over no elements it is an error.
+// The greatest element, and the smallest; NaN where there is one. The gradient goes to all elements
+// that are equal to the result, in equal parts. Over no elements it is an error. Of bools they are
+// "any" and "all", which over no elements are false and true.
 Var ReduceMax(Operand x, absl::Span<const int64_t> axes, bool keepdims = false);
 Var ReduceMax(Operand x);
+Var ReduceMin(Operand x, absl::Span<const int64_t> axes, bool keepdims = false);
+Var ReduceMin(Operand x);
+
+// The product, 1 over no elements; types as for Sum, floats multiplied in double. The gradient of
+// an element is the product of all others, made of running products from both sides (CumProd), not
+// of quotients: it is right where elements are 0, to any order.
+Var ReduceProd(Operand x, absl::Span<const int64_t> axes, bool keepdims = false);
+Var ReduceProd(Operand x);
+
+// Whether any element, and whether all elements, of a bool x hold.
+Var Any(Operand x, absl::Span<const int64_t> axes, bool keepdims = false);
+Var Any(Operand x);
+Var All(Operand x, absl::Span<const int64_t> axes, bool keepdims = false);
+Var All(Operand x);
 
 const OpDef& SumOp();
 const OpDef& MeanOp();
 const OpDef& ReduceMaxOp();
+const OpDef& ReduceMinOp();
+const OpDef& ReduceProdOp();
 
 }  // namespace adjoint::ops
 

@@ -4,24 +4,44 @@ namespace adjoint::testing {
 namespace {
 
 template <typename T>
-std::vector<T> Concatenate(std::vector<std::vector<T>> parts) {
-  std::vector<T> all;
-  for (std::vector<T>& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
+void Append(std::vector<T> part, std::vector<T>* all) {
+  all->insert(all->end(), part.begin(), part.end());
 }
 
 }  // namespace
 
 std::vector<Sample> AllSamples() {
-  return Concatenate<Sample>({ElementwiseSamples(), MatMulSamples(), ShapeSamples(),
-                              ReduceSamples(), IndexingSamples(), RandomSamples(), LossSamples(),
-                              LinalgSamples(), RearrangeSamples(), ConvSamples(), PoolSamples()});
+  std::vector<Sample> all;
+  Append(ElementwiseSamples(), &all);
+  Append(MatMulSamples(), &all);
+  Append(ShapeSamples(), &all);
+  Append(ReduceSamples(), &all);
+  Append(IndexingSamples(), &all);
+  Append(StatisticsSamples(), &all);
+  Append(RandomSamples(), &all);
+  Append(LossSamples(), &all);
+  Append(LinalgSamples(), &all);
+  Append(RearrangeSamples(), &all);
+  Append(ConvSamples(), &all);
+  Append(PoolSamples(), &all);
+  return all;
 }
 
 std::vector<ErrorSample> AllErrors() {
-  return Concatenate<ErrorSample>({ElementwiseErrors(), MatMulErrors(), ShapeErrors(),
-                                   ReduceErrors(), IndexingErrors(), RandomErrors(), LossErrors(),
-                                   LinalgErrors(), RearrangeErrors(), ConvErrors(), PoolErrors()});
+  std::vector<ErrorSample> all;
+  Append(ElementwiseErrors(), &all);
+  Append(MatMulErrors(), &all);
+  Append(ShapeErrors(), &all);
+  Append(ReduceErrors(), &all);
+  Append(IndexingErrors(), &all);
+  Append(StatisticsErrors(), &all);
+  Append(RandomErrors(), &all);
+  Append(LossErrors(), &all);
+  Append(LinalgErrors(), &all);
+  Append(RearrangeErrors(), &all);
+  Append(ConvErrors(), &all);
+  Append(PoolErrors(), &all);
+  return all;
 }
 
 }  // namespace adjoint::testing

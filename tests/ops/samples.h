@@ -45,10 +45,11 @@ struct ErrorSample {
 // The samples of every family, one file a family: tests/ops/samples_<family>.cc. Each op of
 // AllOps() has at least one, with zero-size and broadcast cases where they make sense.
 std::vector<Sample> ElementwiseSamples();
-std::vector<Sample> MatMulSamples();     // matmul, CSR products
-std::vector<Sample> ShapeSamples();      // reshape, transpose, broadcast, concat, slice, cast, ...
-std::vector<Sample> ReduceSamples();     // sum, mean, softmax, log-softmax
-std::vector<Sample> IndexingSamples();   // gather, scatter-add, one-hot
+std::vector<Sample> MatMulSamples();    // matmul, CSR products
+std::vector<Sample> ShapeSamples();     // reshape, transpose, broadcast, concat, slice, cast, ...
+std::vector<Sample> ReduceSamples();    // sum, mean, softmax, log-softmax
+std::vector<Sample> IndexingSamples();  // gather, scatter-add, one-hot
+std::vector<Sample> StatisticsSamples();
 std::vector<Sample> RandomSamples();     // dropout
 std::vector<Sample> LossSamples();       // compositions: op names the main primitive
 std::vector<Sample> LinalgSamples();     // einsum, triangles, diagonals, factorizations
@@ -64,6 +65,7 @@ std::vector<ErrorSample> ShapeErrors();
 std::vector<ErrorSample> RearrangeErrors();
 std::vector<ErrorSample> ReduceErrors();
 std::vector<ErrorSample> IndexingErrors();
+std::vector<ErrorSample> StatisticsErrors();
 std::vector<ErrorSample> RandomErrors();
 std::vector<ErrorSample> LossErrors();
 std::vector<ErrorSample> ConvErrors();

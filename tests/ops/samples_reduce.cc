@@ -55,6 +55,8 @@ std::vector<Sample> Common(const std::string& op, ReduceFn fn) {
 ReduceFn const kSum = ops::Sum;
 ReduceFn const kMean = ops::Mean;
 ReduceFn const kMax = ops::ReduceMax;
+ReduceFn const kMin = ops::ReduceMin;
+ReduceFn const kProd = ops::ReduceProd;
 
 std::vector<Sample> SoftmaxFamily() {
   std::vector<Sample> samples;
@@ -87,30 +89,51 @@ std::vector<Sample> SoftmaxFamily() {
 std::vector<Sample> ReduceSamples() {
   std::vector<Sample> all;
   for (auto [op, fn] :
-       {std::pair("sum", kSum), std::pair("mean", kMean), std::pair("reduce_max", kMax)}) {
+       {std::pair("sum", kSum), std::pair("mean", kMean), std::pair("reduce_max", kMax),
+        std::pair("reduce_min", kMin), std::pair("reduce_prod", kProd)}) {
     for (Sample& sample : Common(op, fn)) all.push_back(std::move(sample));
   }
   for (Sample& sample : SoftmaxFamily()) all.push_back(std::move(sample));
   all.push_back(Reduction("sum", kSum, "of_nothing", {2, 0}, {1}, false, ""));
   // A mean of nothing is NaN by definition, which no comparison of numbers takes.
-  all.push_back({.op = "sum",
-                 .label = "i32",
-                 .args = {Of(DType::kI32, {3, 4})},
-                 .build = [](Vars v) { return Result{ops::Sum(v[0], {0})}; },
-                 .gradient = false,
-                 .in_f64 = false});
-  all.push_back({.op = "sum",
-                 .label = "i64_all",
-                 .args = {Of(DType::kI64, {3, 4})},
-                 .build = [](Vars v) { return Result{ops::Sum(v[0])}; },
-                 .gradient = false,
-                 .in_f64 = false});
-  all.push_back({.op = "reduce_max",
-                 .label = "u8",
-                 .args = {Of(DType::kU8, {3, 4})},
-                 .build = [](Vars v) { return Result{ops::ReduceMax(v[0], {-1})}; },
-                 .gradient = false,
-                 .in_f64 = false});
+  all.push_back(Reduction("reduce_prod", kProd, "of_nothing", {2, 0}, {1}, false, ""));
+  // Whole types, on their own loops, over leading and trailing axes.
+  for (auto [op, fn, dtype] :
+       {std::tuple("sum", kSum, DType::kI32), std::tuple("sum", kSum, DType::kI64),
+        std::tuple("reduce_prod", kProd, DType::kI32),
+        std::tuple("reduce_prod", kProd, DType::kI64), std::tuple("reduce_max", kMax, DType::kI32),
+        std::tuple("reduce_max", kMax, DType::kI64), std::tuple("reduce_max", kMax, DType::kU8),
+        std::tuple("reduce_max", kMax, DType::kBool), std::tuple("reduce_min", kMin, DType::kI32),
+        std::tuple("reduce_min", kMin, DType::kI64), std::tuple("reduce_min", kMin, DType::kU8),
+        std::tuple("reduce_min", kMin, DType::kBool)}) {
+    for (int64_t axis : {0, 1}) {
+      Sample sample = Reduction(op, fn, std::string(DTypeName(dtype)), {13, 41}, {axis});
+      sample.args = {Of(dtype, {13, 41})};
+      sample.gradient = false;
+      sample.in_f64 = false;
+      all.push_back(std::move(sample));
+    }
+  }
+  for (auto [label, fn] : {std::pair("any", static_cast<ReduceFn>(ops::Any)),
+                           std::pair("all", static_cast<ReduceFn>(ops::All))}) {
+    for (const Shape& shape : {Shape{3, 2}, Shape{3, 0}}) {
+      Sample sample = Reduction(label == std::string("any") ? "reduce_max" : "reduce_min", fn,
+                                label, shape, {1}, true, "");
+      sample.args = {Of(DType::kBool, shape)};
+      sample.gradient = false;
+      sample.in_f64 = false;
+      all.push_back(std::move(sample));
+    }
+  }
+  // Equal elements share the gradient; zeros in a product: none, one and two a row.
+  Sample zeros = Reduction("reduce_prod", kProd, "zeros", {3, 4}, {1});
+  zeros.args[0].values = {2, -1.5, 3, 0.5, 2, 0, 3, 0.5, 0, 1.5, 0, -2};
+  all.push_back(zeros);
+  zeros.label = "zeros_of_two_axes";
+  zeros.args = {
+      {.spec = {DType::kF32, {2, 3, 2}}, .values = {2, -1.5, 3, 0.5, 2, 0, 3, 0.5, 0, 1.5, 0, -2}}};
+  zeros.build = [](Vars v) { return Result{ops::ReduceProd(v[0], {0, -1})}; };
+  all.push_back(std::move(zeros));
   return all;
 }
 
@@ -141,6 +164,15 @@ std::vector<ErrorSample> ReduceErrors() {
       error(
           "reduce_max", Floats({2, 0}), [](Var x) { return ops::ReduceMax(x, {-1}); },
           "axis 1 of [2,0] has no elements, and nothing has no maximum"),
+      error(
+          "reduce_min", Floats({0, 2}), [](Var x) { return ops::ReduceMin(x); },
+          "axis 0 of [0,2] has no elements, and nothing has no minimum"),
+      error(
+          "reduce_prod", Of(DType::kBool, {2}), [](Var x) { return ops::ReduceProd(x); },
+          "takes f32, f64, i32 or i64, but was given bool; cast it first"),
+      error(
+          "reduce_max", Floats({2}), [](Var x) { return ops::Any(x); },
+          "takes bool, but was given f32; compare it first"),
       error(
           "softmax", Floats({2, 3}), [](Var x) { return ops::Softmax(x, -3); },
           "axis -3 is outside -2..1"),
