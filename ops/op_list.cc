@@ -8,15 +8,19 @@
 #include "ops/conv.h"
 #include "ops/csr.h"
 #include "ops/cumulative.h"
+#include "ops/embedding_bag.h"
 #include "ops/factorizations.h"
 #include "ops/fused_elementwise.h"
 #include "ops/indexing.h"
 #include "ops/iota.h"
+#include "ops/layer_norm.h"
 #include "ops/leaf.h"
 #include "ops/matmul.h"
 #include "ops/pool.h"
 #include "ops/random.h"
+#include "ops/ravel_indices.h"
 #include "ops/reduce.h"
+#include "ops/scatter.h"
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
 
@@ -110,10 +114,17 @@ absl::Span<const OpDef* const> AllOps() {
       &SoftmaxOp(),
       &LogSoftmaxOp(),
       &SparseSoftmaxCrossEntropyOp(),
+      &LayerNormOp(),
+      &LayerNormGradOp(),
       // indexing
       &GatherOp(),
       &ScatterAddOp(),
       &OneHotOp(),
+      &RavelIndicesOp(),
+      &TakeAlongAxisOp(),
+      &ScatterOp(),
+      &ScatterAlongAxisOp(),
+      &SegmentIdsOp(),
       // random
       &DropoutOp(),
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,8 @@ namespace {
 
 constexpr int kLanes = 32;
 constexpr int64_t kRun = 64 * kLanes;  // terms added in f32 before they join a sum in double
+constexpr int64_t kStrip = 256;        // columns walked together
+constexpr int64_t kRows = 64;          // of a column, added in f32 before they join a sum in double
 constexpr int64_t kGrain = 1 << 14;    // elements a part, about: an exponential is some ns
 
 // The largest of n >= 1 elements, NaN where one is.
@@ -103,6 +106,49 @@ struct LogSoftmaxRows {
   }
 };
 
+// The softmax (kLog: its logarithm) down each of `width` <= kStrip columns of n >= 1 rows.
+template <bool kLog>
+struct SoftmaxColumns {
+  static ADJOINT_INLINE void Run(const float* __restrict x, float* __restrict y, int64_t stride,
+                                 int64_t n, int64_t width) {
+    float max[kStrip], sum[kStrip];
+    double total[kStrip];
+    for (int64_t j = 0; j < width; ++j) max[j] = x[j];
+    for (int64_t k = 1; k < n; ++k) {
+      const float* __restrict from = x + k * stride;
+      for (int64_t j = 0; j < width; ++j) {
+        const float v = from[j], m = max[j];
+        max[j] = (v > m) | (v != v) ? v : m;
+      }
+    }
+    for (int64_t j = 0; j < width; ++j) total[j] = 0;
+    for (int64_t first = 0; first < n; first += kRows) {
+      const int64_t last = first + kRows < n ? first + kRows : n;
+      for (int64_t j = 0; j < width; ++j) sum[j] = 0;
+      for (int64_t k = first; k < last; ++k) {
+        const float* __restrict from = x + k * stride;
+        float* __restrict to = y + k * stride;
+        for (int64_t j = 0; j < width; ++j) {
+          const float e = vec::Exp(from[j] - max[j]);
+          if constexpr (!kLog) to[j] = e;
+          sum[j] += e;
+        }
+      }
+      for (int64_t j = 0; j < width; ++j) total[j] += static_cast<double>(sum[j]);
+    }
+    for (int64_t j = 0; j < width; ++j) {
+      sum[j] = kLog ? vec::Log(static_cast<float>(total[j])) : static_cast<float>(1.0 / total[j]);
+    }
+    for (int64_t k = 0; k < n; ++k) {
+      const float* __restrict from = x + k * stride;
+      float* __restrict to = y + k * stride;
+      for (int64_t j = 0; j < width; ++j) {
+        to[j] = kLog ? (from[j] - max[j]) - sum[j] : to[j] * sum[j];
+      }
+    }
+  }
+};
+
 // y[row] = log(sum(exp(row of x))) - x[row, label].
 template <typename Label>
 struct CrossEntropyRows {
@@ -174,20 +220,35 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareReference(const KernelRequest& r)
   return ReferenceSoftmax<float, kLog>(layout);
 }
 
-// Takes the last axis (or one with nothing behind it) of f32.
-template <typename Body>
+// f32: rows where the axis is the last (or nothing lies behind it), strips of columns elsewhere.
+template <bool kLog>
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareSimd(const KernelRequest& r) {
   ADJOINT_ASSIGN_OR_RETURN(RowLayout l, LayoutOf(r));
-  if (r.inputs[0].dtype != DType::kF32 || l.inner != 1 || l.n == 0) {
-    return std::unique_ptr<Kernel>();
+  if (r.inputs[0].dtype != DType::kF32 || l.n * l.inner == 0) return std::unique_ptr<Kernel>();
+  if (l.inner == 1) {
+    static const auto rows = Simd<std::conditional_t<kLog, LogSoftmaxRows, SoftmaxRows>>::Select();
+    return MakeKernel([l](const KernelArgs& args) {
+      const float* x = In<float>(args, 0);
+      float* y = Out<float>(args);
+      const int64_t grain = std::max<int64_t>(1, kGrain / l.n);
+      ParallelForRange(l.outer, grain, [&](int64_t begin, int64_t end) {
+        rows(x + begin * l.n, y + begin * l.n, end - begin, l.n);
+      });
+      return absl::OkStatus();
+    });
   }
-  static const auto rows = Simd<Body>::Select();
+  static const auto columns = Simd<SoftmaxColumns<kLog>>::Select();
   return MakeKernel([l](const KernelArgs& args) {
-    const float* x = In<float>(args, 0);
-    float* y = Out<float>(args);
-    const int64_t grain = std::max<int64_t>(1, kGrain / l.n);
-    ParallelForRange(l.outer, grain, [&](int64_t begin, int64_t end) {
-      rows(x + begin * l.n, y + begin * l.n, end - begin, l.n);
+    const int64_t strip = std::min(l.inner, kStrip);
+    const int64_t strips = (l.inner + strip - 1) / strip;
+    const int64_t grain = std::max<int64_t>(1, kGrain / (l.n * strip));
+    ParallelForRange(l.outer * strips, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t part = begin; part < end; ++part) {
+        const int64_t column = part % strips * strip;
+        const int64_t offset = part / strips * l.n * l.inner + column;
+        columns(In<float>(args, 0) + offset, Out<float>(args) + offset, l.inner, l.n,
+                std::min(strip, l.inner - column));
+      }
     });
     return absl::OkStatus();
   });
@@ -317,7 +378,7 @@ const OpDef& SoftmaxOp() {
         const Var y = c.outputs[0], g = c.cotangents[0];
         return std::vector<Cotangent>{y * (g - Sum(g * y, {c.attrs.At<int64_t>("axis")}, true))};
       },
-      .kernels = {{"simd", PrepareSimd<SoftmaxRows>}, {"reference", PrepareReference<false>}},
+      .kernels = {{"simd", PrepareSimd<false>}, {"reference", PrepareReference<false>}},
       .onnx_name = "Softmax",
   };
   return *op;
@@ -333,7 +394,7 @@ const OpDef& LogSoftmaxOp() {
         return std::vector<Cotangent>{g - Exp(c.outputs[0]) *
                                               Sum(g, {c.attrs.At<int64_t>("axis")}, true)};
       },
-      .kernels = {{"simd", PrepareSimd<LogSoftmaxRows>}, {"reference", PrepareReference<true>}},
+      .kernels = {{"simd", PrepareSimd<true>}, {"reference", PrepareReference<true>}},
       .onnx_name = "LogSoftmax",
   };
   return *op;

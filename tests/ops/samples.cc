@@ -18,6 +18,8 @@ std::vector<Sample> AllSamples() {
   Append(ReduceSamples(), &all);
   Append(IndexingSamples(), &all);
   Append(StatisticsSamples(), &all);
+  Append(NormalizationSamples(), &all);
+  Append(ScatterSamples(), &all);
   Append(RandomSamples(), &all);
   Append(LossSamples(), &all);
   Append(LinalgSamples(), &all);
@@ -35,6 +37,8 @@ std::vector<ErrorSample> AllErrors() {
   Append(ReduceErrors(), &all);
   Append(IndexingErrors(), &all);
   Append(StatisticsErrors(), &all);
+  Append(NormalizationErrors(), &all);
+  Append(ScatterErrors(), &all);
   Append(RandomErrors(), &all);
   Append(LossErrors(), &all);
   Append(LinalgErrors(), &all);

@@ -64,7 +64,8 @@ std::vector<Sample> SoftmaxFamily() {
        {std::pair("softmax", &ops::Softmax), std::pair("log_softmax", &ops::LogSoftmax)}) {
     for (auto [label, shape, axis, kernel] :
          {std::tuple("rows", Shape{4, 37}, -1, "simd"), std::tuple("vector", Shape{5}, 0, "simd"),
-          std::tuple("columns", Shape{6, 4}, 0, ""), std::tuple("middle", Shape{2, 5, 3}, -2, ""),
+          std::tuple("columns", Shape{6, 4}, 0, "simd"),
+          std::tuple("middle", Shape{2, 5, 3}, -2, "simd"),
           std::tuple("of_one", Shape{3, 1}, 1, "simd"),
           std::tuple("no_rows", Shape{0, 3}, 1, "simd"),
           std::tuple("no_classes", Shape{3, 0}, 1, "")}) {
