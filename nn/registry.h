@@ -29,6 +29,11 @@ absl::StatusOr<LayerHandle> FlattenFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> EmbeddingFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> AddFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> ConcatenateFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> ConvFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> PoolingFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> BatchNormalizationFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> LayerNormalizationFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> GroupNormalizationFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> InputFromConfig(const LayerConfig& config);
 
 }  // namespace adjoint::nn

