@@ -72,6 +72,7 @@ def adjoint_repositories():
     _library("libarchive", "libarchive-dev", "archive.h")
     _library("nlohmann_json", "nlohmann-json3-dev", "nlohmann/json.hpp")
     _library("onednn", "libdnnl-dev", "dnnl.hpp")
+    _library("onnx", "libonnx-dev", "onnx/onnx_pb.h")
     _library("openssl", "libssl-dev", "openssl/evp.h")
     _library("zlib", "zlib1g-dev", "zlib.h")
     _repository(

@@ -1,0 +1,142 @@
+// Runs tests in ONNX's format:
+//
+//     bazel run //apps:onnx_conformance -- DIR [--json=PATH]
+//
+// DIR is a folder with tests anywhere below it, or an archive of one (.tar.gz, .zip). A line is
+// printed for each test that does not pass. Exit codes: 0 when none failed, 1 otherwise, 2 for a
+// mistake in the command line.
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "apps/conformance/conformance.h"
+#include "core/io/file.h"
+#include "core/status_macros.h"
+
+namespace adjoint::apps::conformance {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr char kUsageText[] =
+    "usage: onnx_conformance DIR [--json=PATH]\n"
+    "Runs every ONNX test (a folder with model.onnx and test_data_set_*) under DIR, a folder or "
+    "an\n"
+    "archive (.tar.gz, .zip), and prints those that do not pass. PATH gets\n"
+    "{\"passed\": [names], \"failed\": {name: why}, \"skipped\": {name: why}}.\n";
+
+int Fail(absl::string_view message, int code) {
+  std::cout.flush();
+  std::cerr << "onnx_conformance: " << absl::StrReplaceAll(message, {{"\n", "; "}}) << std::endl;
+  return code;
+}
+
+struct Arguments {
+  std::string tests;
+  std::string json;
+};
+
+absl::StatusOr<Arguments> Parse(const std::vector<std::string>& args) {
+  Arguments arguments;
+  for (const std::string& arg : args) {
+    absl::string_view value = arg;
+    if (absl::ConsumePrefix(&value, "--json=")) {
+      if (value.empty()) return absl::InvalidArgumentError("--json needs a path");
+      arguments.json = std::string(value);
+    } else if (absl::StartsWith(arg, "-")) {
+      return absl::InvalidArgumentError(absl::StrCat("unknown option '", arg, "'"));
+    } else if (arguments.tests.empty() && !arg.empty()) {
+      arguments.tests = arg;
+    } else {
+      return absl::InvalidArgumentError(absl::StrCat("one folder is enough, not also '", arg, "'"));
+    }
+  }
+  if (arguments.tests.empty()) return absl::InvalidArgumentError("which folder? See --help");
+  return arguments;
+}
+
+int Report(const std::vector<Test>& tests, const std::string& json_path) {
+  nlohmann::json report = {{"passed", nlohmann::json::array()},
+                           {"failed", nlohmann::json::object()},
+                           {"skipped", nlohmann::json::object()}};
+  for (const Test& test : tests) {
+    const Outcome outcome = RunTest(test);
+    if (outcome.kind == Outcome::Kind::kPassed) {
+      report["passed"].push_back(test.name);
+      continue;
+    }
+    const bool failed = outcome.kind == Outcome::Kind::kFailed;
+    report[failed ? "failed" : "skipped"][test.name] = outcome.why;
+    std::cout << (failed ? "FAILED " : "SKIPPED ") << test.name << ": "
+              << absl::StrReplaceAll(outcome.why, {{"\n", "; "}}) << std::endl;
+  }
+  const size_t failed = report["failed"].size();
+  std::cout << report["passed"].size() << " passed, " << failed << " failed, "
+            << report["skipped"].size() << " skipped" << std::endl;
+  if (!json_path.empty()) {
+    const std::string text =
+        report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    const absl::Status written = io::WriteFileAtomically(json_path, text);
+    if (!written.ok()) return Fail(written.message(), kFailed);
+  }
+  if (!std::cout) return Fail("cannot write to standard output", kFailed);
+  return failed == 0 ? 0 : kFailed;
+}
+
+int Main(const std::vector<std::string>& args) {
+  for (const std::string& arg : args) {
+    if (arg != "--help" && arg != "-h") continue;
+    std::cout << kUsageText << std::flush;
+    return std::cout ? 0 : kFailed;
+  }
+  const absl::StatusOr<Arguments> arguments = Parse(args);
+  if (!arguments.ok()) return Fail(arguments.status().message(), kUsage);
+  // Relative paths are meant from where the user stands; `bazel run` changes the folder.
+  const char* const here = std::getenv("BUILD_WORKING_DIRECTORY");
+  if (here != nullptr && chdir(here) != 0) {
+    return Fail(absl::StrCat("cannot enter '", here, "'"), kFailed);
+  }
+  std::string root = arguments->tests;
+  std::optional<UnpackedArchive> unpacked;
+  std::error_code error;
+  if (std::filesystem::is_regular_file(root, error)) {
+    absl::StatusOr<UnpackedArchive> archive = UnpackedArchive::Unpack(root);
+    if (!archive.ok()) return Fail(archive.status().message(), kUsage);
+    unpacked.emplace(*std::move(archive));
+    root = unpacked->folder();
+  }
+  const absl::StatusOr<std::vector<Test>> tests = FindTests(root);
+  if (!tests.ok()) return Fail(tests.status().message(), kUsage);
+  if (tests->empty()) {
+    return Fail(
+        absl::StrCat("there is no test (a folder with model.onnx) under '", arguments->tests, "'"),
+        kUsage);
+  }
+  return Report(*tests, arguments->json);
+}
+
+}  // namespace
+}  // namespace adjoint::apps::conformance
+
+int main(int argc, char** argv) {
+  try {
+    return adjoint::apps::conformance::Main({argv + 1, argv + argc});
+  } catch (const std::exception& error) {  // no memory, mostly
+    std::cerr << "onnx_conformance: " << error.what() << std::endl;
+    return 1;
+  }
+}

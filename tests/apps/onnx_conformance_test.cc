@@ -1,0 +1,99 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "apps/conformance/conformance.h"
+#include "tests/apps/app_runner.h"
+
+namespace adjoint::apps {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr char kApp[] = "apps/onnx_conformance";
+
+std::string AppPath() { return (fs::current_path() / kApp).string(); }
+
+// The published archive of tests, where there is one.
+std::string ArchivePath() {
+  const char* const folder = std::getenv("ADJOINT_CONFORMANCE");
+  return folder == nullptr ? "" : (fs::path(folder) / "onnx_node_tests_opset17.tar.gz").string();
+}
+
+TEST(OnnxConformanceTest, CommandLine) {
+  const Place place("command_line");
+  EXPECT_EQ(place.Run(AppPath(), {}).code, 2);
+  EXPECT_EQ(place.Run(AppPath(), {"a", "b"}).code, 2);
+  EXPECT_EQ(place.Run(AppPath(), {"--wrong"}).code, 2);
+  EXPECT_EQ(place.Run(AppPath(), {"--json=", "a"}).code, 2);
+  EXPECT_EQ(place.Run(AppPath(), {"missing"}).code, 2);
+  EXPECT_EQ(place.Run(AppPath(), {"."}).code, 2);  // no tests there
+  WriteAll(place.here() / "no_archive.tar.gz", "nothing");
+  EXPECT_EQ(place.Run(AppPath(), {"no_archive.tar.gz"}).code, 2);
+  const RunResult help = place.Run(AppPath(), {"--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, StartsWith("usage: "));
+}
+
+TEST(OnnxConformanceTest, ADamagedFileFailsItsTestAlone) {
+  const Place place("damaged");
+  fs::create_directories(place.here() / "tests/test_damaged/test_data_set_0");
+  WriteAll(place.here() / "tests/test_damaged/model.onnx", "nonsense");
+  fs::create_directories(place.here() / "tests/test_empty");
+  WriteAll(place.here() / "tests/test_empty/model.onnx", "");
+  const RunResult result = place.Run(AppPath(), {"tests", "--json=report.json"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.out, HasSubstr("FAILED test_damaged: "));
+  EXPECT_THAT(result.out, HasSubstr("0 passed, 2 failed, 0 skipped\n"));
+  const auto report = nlohmann::json::parse(ReadAll(place.here() / "report.json"));
+  EXPECT_TRUE(report["failed"].contains("test_damaged"));
+  EXPECT_TRUE(report["passed"].empty());
+}
+
+TEST(OnnxConformanceTest, Comparison) {
+  using conformance::Compare;
+  const float nan = std::nanf(""), inf = std::numeric_limits<float>::infinity();
+  const auto floats = [](std::vector<float> v) {
+    return onnx::HostValue(Tensor::Vector<float>(v));
+  };
+  EXPECT_TRUE(Compare(floats({1, nan, inf}), floats({1.0009f, nan, inf})).ok());
+  EXPECT_FALSE(Compare(floats({1.0011f}), floats({1})).ok());
+  EXPECT_FALSE(Compare(floats({inf}), floats({-inf})).ok());
+  EXPECT_FALSE(Compare(floats({1}), floats({inf})).ok());
+  EXPECT_FALSE(Compare(floats({nan}), floats({1})).ok());
+  EXPECT_FALSE(Compare(floats({1e-6f}), floats({0})).ok());
+  EXPECT_FALSE(Compare(floats({1, 2}), floats({1})).ok());
+  const auto ints = [](std::vector<int64_t> v) {
+    return onnx::HostValue(Tensor::Vector<int64_t>(v));
+  };
+  EXPECT_TRUE(Compare(ints({1000}), ints({1000})).ok());
+  EXPECT_FALSE(Compare(ints({1000}), ints({1001})).ok());
+  EXPECT_FALSE(Compare(ints({(int64_t{1} << 60) + 1}), ints({int64_t{1} << 60})).ok());
+  EXPECT_FALSE(Compare(ints({1}), floats({1})).ok());
+  EXPECT_FALSE(Compare(onnx::HostValue::Sequence({ints({1})}), ints({1})).ok());
+}
+
+TEST(OnnxConformanceTest, PublishedTests) {
+  if (ArchivePath().empty() || !fs::exists(ArchivePath())) {
+    GTEST_SKIP() << "ADJOINT_CONFORMANCE names no folder with the archive of ONNX's node tests";
+  }
+  const Place place("published");
+  const RunResult result = place.Run(AppPath(), {ArchivePath(), "--json=report.json"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  const auto report = nlohmann::json::parse(ReadAll(place.here() / "report.json"));
+  const double passed = static_cast<double>(report["passed"].size());
+  const double all = passed + report["failed"].size() + report["skipped"].size();
+  EXPECT_GT(passed, 0.40 * all) << report["skipped"];
+  EXPECT_TRUE(report["failed"].empty()) << report["failed"];
+}
+
+}  // namespace
+}  // namespace adjoint::apps
