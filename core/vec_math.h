@@ -12,6 +12,7 @@
 //   Expm1 Log1p Tanh Sigmoid Softplus Erf Rsqrt      2
 //   Sqrt                                             0.5
 //   Pow                                              0.51
+//   SinModerate CosModerate (up to kModerateAngle)   0.55
 //
 // Special values are those of C's Annex F: a NaN argument gives NaN (but Pow(x, 0) and Pow(1, y)
 // are 1), overflow gives infinity, underflow is gradual (subnormal results are returned, never
@@ -304,6 +305,37 @@ ADJOINT_INLINE float Pow(float x, float y) {
   r = yd == 0.0 ? 1.0 : r;
   return static_cast<float>(r);
 }
+
+namespace internal {
+
+// sin(x + quadrants pi/2), in double: polynomials of Taylor's, which err by 2^-28 up to pi/4.
+ADJOINT_INLINE float SinOfQuadrant(float x, uint64_t quadrants) {
+  // pi/2 in two parts: the first has 33 bits, so that n times it is exact for n < 2^20.
+  constexpr double kHalfPiHi = 0x1.921fb544p0, kHalfPiLo = 0x1.0b4611a626331p-34;
+  const double xd = static_cast<double>(x);
+  const double shifted = xd * 0.63661977236758134308 + kRound64;
+  const double n = shifted - kRound64;
+  const double r = (xd - n * kHalfPiHi) - n * kHalfPiLo;
+  const double z = r * r;
+  const double z2 = z * z;
+  const double sin =
+      r * (1.0 + (z * (-1.0 / 6 + z * (1.0 / 120)) + z * z2 * (-1.0 / 5040 + z * (1.0 / 362880))));
+  const double cos = (1.0 - 0.5 * z) +
+                     z2 * ((1.0 / 24 - z * (1.0 / 720)) + z2 * (1.0 / 40320 - z * (1.0 / 3628800)));
+  const uint64_t quadrant = Bits(shifted) + quadrants;
+  const uint64_t odd = uint64_t{0} - (quadrant & 1);
+  const uint64_t y = (Bits(sin) & ~odd) | (Bits(cos) & odd);
+  return static_cast<float>(FromBits(y ^ ((quadrant & 2) << 62)));
+}
+
+}  // namespace internal
+
+// The angles that the next two take.
+inline constexpr float kModerateAngle = 0x1p20f;
+// The sine and cosine of x radians, |x| <= kModerateAngle; NaN for NaN. What they give for other x
+// means nothing.
+ADJOINT_INLINE float SinModerate(float x) { return internal::SinOfQuadrant(x, 0); }
+ADJOINT_INLINE float CosModerate(float x) { return internal::SinOfQuadrant(x, 1); }
 
 ADJOINT_INLINE double Abs(double x) { return __builtin_fabs(x); }
 ADJOINT_INLINE double Sqrt(double x) { return __builtin_sqrt(x); }

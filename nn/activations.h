@@ -16,7 +16,10 @@ namespace adjoint::nn {
 //   .activation = "relu"
 //   .activation = [](ops::Var x) { return x * ops::Sigmoid(x); }
 //
-// Names: linear, relu, sigmoid, tanh, softmax (over the last axis), gelu, softplus, exponential.
+// Names, those of Keras: linear, relu, sigmoid, tanh, softmax and log_softmax (over the last axis),
+// elu, selu, gelu, gelu_tanh (its approximation), swish or silu, mish, softplus, softsign,
+// hard_sigmoid (0.2 x + 0.5 between 0 and 1), hard_swish, leaky_relu (slope 0.2, as Keras'
+// function; the layer of Keras has 0.3), relu6, tanh_shrink, log_sigmoid, exponential.
 class ActivationFunction {
  public:
   using Function = std::function<ops::Var(ops::Var)>;

@@ -43,6 +43,10 @@ Var Minimum(Operand a, Operand b);
 // Gradients: b pow(a, b - 1) for the base, 0 where b == 0; out * log(a) for the exponent, 0 where
 // a == 0 and NaN where a < 0, as in JAX.
 Var Pow(Operand a, Operand b);
+// The same for operands whose types may differ: the result has that of the base, as in ONNX. A
+// floating base takes the exponent as its own type. An integer base is raised in f64 to a floating
+// exponent and cast back (see Cast), and in i64 to an integer one of another type.
+Var PowLikeBase(Operand a, Operand b);
 
 // f32 and f64 only. Exp and Log err by at most 2 ulp in f32 (core/vec_math.h).
 Var Sqrt(Operand x);  // gradient 0.5 / out: infinite at 0

@@ -1,11 +1,14 @@
 #include "ops/comparison.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/simd.h"
 #include "core/status_macros.h"
+#include "ops/arithmetic.h"
+#include "ops/cast.h"
 #include "ops/elementwise.h"
 #include "ops/shape_ops.h"
 
@@ -29,6 +32,7 @@ ADJOINT_COMPARISON_FN(GreaterFn, >);
 ADJOINT_COMPARISON_FN(GreaterEqualFn, >=);
 ADJOINT_COMPARISON_FN(AndFn, &);
 ADJOINT_COMPARISON_FN(OrFn, |);
+ADJOINT_COMPARISON_FN(XorFn, ^);
 #undef ADJOINT_COMPARISON_FN
 
 struct NotFn {
@@ -122,6 +126,14 @@ absl::StatusOr<std::unique_ptr<Kernel>> ReferenceWhere(const KernelRequest& requ
   });
 }
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// A storage type as f32, which has its NaNs and infinities.
+Operand Comparable(Operand x) {
+  if (!x.var.valid() || !IsHalf(x.var.dtype())) return x;
+  return Operand(Cast(x, DType::kF32), x.location);
+}
+
 }  // namespace
 
 Var Equal(Operand a, Operand b) { return Apply1(EqualOp(), {a, b}); }
@@ -132,7 +144,29 @@ Var Greater(Operand a, Operand b) { return Apply1(GreaterOp(), {a, b}); }
 Var GreaterEqual(Operand a, Operand b) { return Apply1(GreaterEqualOp(), {a, b}); }
 Var LogicalAnd(Operand a, Operand b) { return Apply1(LogicalAndOp(), {a, b}); }
 Var LogicalOr(Operand a, Operand b) { return Apply1(LogicalOrOp(), {a, b}); }
+Var LogicalXor(Operand a, Operand b) { return Apply1(LogicalXorOp(), {a, b}); }
 Var LogicalNot(Operand x) { return Apply1(LogicalNotOp(), {x}); }
+
+Var IsNan(Operand x) {
+  const Operand v = Comparable(x);
+  return NotEqual(v, v);
+}
+
+Var IsInf(Operand x, bool negative, bool positive) {
+  const Operand v = Comparable(x);
+  if (!v.var.valid()) return v.var;
+  // Nothing differs from itself but NaN, which is not asked for here.
+  if (!IsFloating(v.var.dtype()) || (!negative && !positive)) return Less(v, v);
+  if (negative && positive) return Equal(Operand(Abs(v), v.location), kInfinity);
+  return Equal(v, positive ? kInfinity : -kInfinity);
+}
+
+Var IsFinite(Operand x) {
+  const Operand v = Comparable(x);
+  if (!v.var.valid()) return v.var;
+  if (!IsFloating(v.var.dtype())) return Equal(v, v);
+  return Less(Operand(Abs(v), v.location), kInfinity);
+}
 
 Var Where(Operand condition, Operand a, Operand b) {
   // Left to Apply1, a number would take the condition's type.
@@ -198,6 +232,12 @@ const OpDef& LogicalAndOp() {
 const OpDef& LogicalOrOp() {
   static const OpDef* const op = new OpDef(BoolOp<OrFn, TypeSet::kBools>(
       "logical_or", true, LogicalOrOp, [](bool a, bool b) { return a || b; }, "Or"));
+  return *op;
+}
+
+const OpDef& LogicalXorOp() {
+  static const OpDef* const op = new OpDef(BoolOp<XorFn, TypeSet::kBools>(
+      "logical_xor", true, LogicalXorOp, [](bool a, bool b) { return a != b; }, "Xor"));
   return *op;
 }
 

@@ -19,7 +19,14 @@ Var GreaterEqual(Operand a, Operand b);
 // Of bools, bool.
 Var LogicalAnd(Operand a, Operand b);
 Var LogicalOr(Operand a, Operand b);
+Var LogicalXor(Operand a, Operand b);
 Var LogicalNot(Operand x);
+
+// Which elements are NaN, infinite (IsInf: of the signs asked for) or neither; of any type, those
+// without such values included. Bool; the gradient is zero by definition.
+Var IsNan(Operand x);
+Var IsInf(Operand x, bool negative = true, bool positive = true);
+Var IsFinite(Operand x);
 
 // a where `condition` (bool) holds, else b. All three broadcast; a and b have one element type, any
 // type; a number takes the type of the other branch (two numbers are f32). The value that is not
@@ -34,6 +41,7 @@ const OpDef& GreaterOp();
 const OpDef& GreaterEqualOp();
 const OpDef& LogicalAndOp();
 const OpDef& LogicalOrOp();
+const OpDef& LogicalXorOp();
 const OpDef& LogicalNotOp();
 const OpDef& WhereOp();
 

@@ -3,11 +3,13 @@
 #include "ops/activations.h"
 #include "ops/arg_reduce.h"
 #include "ops/arithmetic.h"
+#include "ops/bits.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
 #include "ops/conv.h"
 #include "ops/csr.h"
 #include "ops/cumulative.h"
+#include "ops/elementary.h"
 #include "ops/embedding_bag.h"
 #include "ops/factorizations.h"
 #include "ops/fused_elementwise.h"
@@ -20,6 +22,7 @@
 #include "ops/random.h"
 #include "ops/ravel_indices.h"
 #include "ops/reduce.h"
+#include "ops/rounding.h"
 #include "ops/scatter.h"
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
@@ -47,6 +50,38 @@ absl::Span<const OpDef* const> AllOps() {
       &SqrtOp(),
       &ExpOp(),
       &LogOp(),
+      // elementwise: elementary functions
+      &Expm1Op(),
+      &Log1pOp(),
+      &Exp2Op(),
+      &Log2Op(),
+      &Log10Op(),
+      &SinOp(),
+      &CosOp(),
+      &TanOp(),
+      &AsinOp(),
+      &AcosOp(),
+      &AtanOp(),
+      &Atan2Op(),
+      &SinhOp(),
+      &CoshOp(),
+      &AsinhOp(),
+      &AcoshOp(),
+      &AtanhOp(),
+      // elementwise: rounding and remainders
+      &FloorOp(),
+      &CeilOp(),
+      &TruncOp(),
+      &RoundOp(),
+      &ModOp(),
+      &FmodOp(),
+      // elementwise: bits
+      &BitwiseAndOp(),
+      &BitwiseOrOp(),
+      &BitwiseXorOp(),
+      &BitwiseNotOp(),
+      &ShiftLeftOp(),
+      &ShiftRightOp(),
       // elementwise: comparison
       &EqualOp(),
       &NotEqualOp(),
@@ -56,6 +91,7 @@ absl::Span<const OpDef* const> AllOps() {
       &GreaterEqualOp(),
       &LogicalAndOp(),
       &LogicalOrOp(),
+      &LogicalXorOp(),
       &LogicalNotOp(),
       &WhereOp(),
       // elementwise: activations

@@ -7,6 +7,7 @@
 #include "core/simd.h"
 #include "core/vec_math.h"
 #include "ops/arithmetic.h"
+#include "ops/cast.h"
 #include "ops/comparison.h"
 #include "ops/elementwise.h"
 
@@ -82,6 +83,16 @@ Cotangents PowVjp(const VjpContext& c) {
 }  // namespace
 
 Var Pow(Operand a, Operand b) { return Apply1(PowOp(), {a, b}); }
+
+Var PowLikeBase(Operand a, Operand b) {
+  if (a.is_number || b.is_number || !a.var.valid() || !b.var.valid()) return Pow(a, b);
+  const DType base = a.var.dtype(), exponent = b.var.dtype();
+  if (base == exponent) return Pow(a, b);
+  if (!IsInteger(base)) return Pow(a, Operand(Cast(b, base), b.location));
+  const DType wide = IsInteger(exponent) ? DType::kI64 : DType::kF64;
+  return Cast(Pow(Operand(Cast(a, wide), a.location), Operand(Cast(b, wide), b.location)), base);
+}
+
 Var Sqrt(Operand x) { return Apply1(SqrtOp(), {x}); }
 Var Exp(Operand x) { return Apply1(ExpOp(), {x}); }
 Var Log(Operand x) { return Apply1(LogOp(), {x}); }

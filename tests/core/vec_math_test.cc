@@ -50,6 +50,23 @@ ADJOINT_UNARY(Sqrt)
 ADJOINT_UNARY(Rsqrt)
 #undef ADJOINT_UNARY
 
+// For the angles that they are made for; 0 elsewhere.
+#define ADJOINT_ANGLE(name)                                \
+  struct name##Op {                                        \
+    static ADJOINT_INLINE float Apply(float x) {           \
+      const float y = vec::name##Moderate(x);              \
+      return vec::Abs(x) > vec::kModerateAngle ? 0.0f : y; \
+    }                                                      \
+  };                                                       \
+  __attribute__((noinline)) float Scalar##name(float x) { return name##Op::Apply(x); }
+
+ADJOINT_ANGLE(Sin)
+ADJOINT_ANGLE(Cos)
+#undef ADJOINT_ANGLE
+
+double RefSin(double x) { return std::abs(x) > vec::kModerateAngle ? 0 : std::sin(x); }
+double RefCos(double x) { return std::abs(x) > vec::kModerateAngle ? 0 : std::cos(x); }
+
 struct Unary {
   std::string name;
   UnaryLoop (*loop)(Isa);
@@ -77,8 +94,9 @@ const std::vector<Unary>& UnaryFunctions() {
       {"Softplus", Simd<Map<SoftplusOp>>::For, ScalarSoftplus, RefSoftplus, 2},
       {"Erf", Simd<Map<ErfOp>>::For, ScalarErf, [](double x) { return std::erf(x); }, 2},
       {"Sqrt", Simd<Map<SqrtOp>>::For, ScalarSqrt, [](double x) { return std::sqrt(x); }, 0.5001},
-      {"Rsqrt", Simd<Map<RsqrtOp>>::For, ScalarRsqrt, [](double x) { return 1 / std::sqrt(x); },
-       2}};
+      {"Rsqrt", Simd<Map<RsqrtOp>>::For, ScalarRsqrt, [](double x) { return 1 / std::sqrt(x); }, 2},
+      {"Sin", Simd<Map<SinOp>>::For, ScalarSin, RefSin, 0.55},
+      {"Cos", Simd<Map<CosOp>>::For, ScalarCos, RefCos, 0.55}};
   return *functions;
 }
 
@@ -234,6 +252,17 @@ TEST(VecMathTest, SpecialValues) {
       {"Rsqrt", -0.0f, -kInf},
       {"Rsqrt", kInf, 0.0f},
       {"Rsqrt", -1.0f, kNan},
+      {"Sin", 0.0f, 0.0f},
+      {"Sin", -0.0f, -0.0f},
+      {"Sin", denormal, denormal},
+      {"Sin", -denormal, -denormal},
+      {"Sin", 1.57079637f, 1.0f},
+      {"Sin", 3.14159274f, -8.74227766e-8f},
+      {"Cos", 0.0f, 1.0f},
+      {"Cos", -0.0f, 1.0f},
+      {"Cos", denormal, 1.0f},
+      {"Cos", 1.57079637f, -4.37113883e-8f},
+      {"Cos", 3.14159274f, -1.0f},
   };
   for (const Unary& f : UnaryFunctions()) {
     int count = 0;

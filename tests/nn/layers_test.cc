@@ -151,6 +151,40 @@ TEST(LayersTest, FlattenEmbeddingAndMerges) {
       HasSubstr("5"));
 }
 
+// The numbers are PyTorch's, but those of hard_sigmoid, which differs, and of the slope 0.2.
+TEST(LayersTest, ActivationsByName) {
+  const std::vector<std::pair<std::string, std::vector<double>>> cases = {
+      {"linear", {-3, -0.5, 2}},
+      {"relu", {0, 0, 2}},
+      {"relu6", {0, 0, 2}},
+      {"leaky_relu", {-0.6, -0.1, 2}},
+      {"elu", {-0.950212932, -0.39346934, 2}},
+      {"selu", {-1.67056873, -0.691758188, 2.10140197}},
+      {"gelu", {-0.00404969409, -0.154268769, 1.95449974}},
+      {"gelu_tanh", {-0.00363739208, -0.15428599, 1.95459769}},
+      {"swish", {-0.14227762, -0.188770334, 1.76159416}},
+      {"silu", {-0.14227762, -0.188770334, 1.76159416}},
+      {"mish", {-0.145647461, -0.220743775, 1.94395896}},
+      {"softplus", {0.0485873516, 0.474076984, 2.12692801}},
+      {"softsign", {-0.75, -0.333333333, 0.666666667}},
+      {"sigmoid", {0.0474258732, 0.377540669, 0.880797078}},
+      {"log_sigmoid", {-3.04858735, -0.974076984, -0.126928011}},
+      {"hard_sigmoid", {0, 0.4, 0.9}},
+      {"hard_swish", {-0, -0.208333333, 1.66666667}},
+      {"tanh", {-0.995054754, -0.462117157, 0.96402758}},
+      {"tanh_shrink", {-2.00494525, -0.0378828427, 1.03597242}},
+      {"exponential", {0.0497870684, 0.60653066, 7.3890561}},
+      {"softmax", {0.00618828527, 0.075388748, 0.918422967}},
+      {"log_softmax", {-5.08509725, -2.58509725, -0.0850972464}},
+  };
+  for (const auto& [name, want] : cases) {
+    Sequential model({Activation(name)});
+    const auto y = model.Predict(F({1, 3}, {-3, -0.5, 2}));
+    ASSERT_TRUE(y.ok()) << name << ": " << y.status();
+    for (int64_t i = 0; i < 3; ++i) EXPECT_NEAR(y->ValueAt(i), want[i], 1e-6) << name;
+  }
+}
+
 TEST(LayersTest, MistakesNameTheUsersLine) {
   const struct {
     LayerHandle layer;
@@ -159,8 +193,9 @@ TEST(LayersTest, MistakesNameTheUsersLine) {
   } cases[] = {
       {Dense(0), __LINE__, "Dense wants at least 1 unit, but was given 0"},
       {Dense(2, {.activation = "rleu"}), __LINE__,
-       "there is no activation 'rleu'; there are linear, relu, sigmoid, tanh, softmax, gelu, "
-       "softplus, exponential"},
+       "there is no activation 'rleu'; there are linear, relu, sigmoid, tanh, softmax, "
+       "log_softmax, elu, selu, gelu, gelu_tanh, swish, silu, mish, softplus, softsign, "
+       "log_sigmoid, hard_sigmoid, hard_swish, leaky_relu, relu6, tanh_shrink, exponential"},
       {Dense(2, {.kernel_regularizer = L2(NAN)}), __LINE__,
        "the regularizer of variable 'kernel' wants finite factors, but was given 0 and nan"},
       {Dropout(1), __LINE__, "Dropout wants a rate of at least 0 and below 1, but was given 1"},

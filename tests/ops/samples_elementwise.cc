@@ -1,3 +1,5 @@
+#include "tests/ops/samples_elementwise.h"
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -6,7 +8,6 @@
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
-#include "tests/ops/samples.h"
 
 namespace adjoint::testing {
 namespace {
@@ -244,6 +245,7 @@ std::vector<Sample> ElementwiseSamples() {
   AddArithmetic(&samples);
   AddComparison(&samples);
   AddOthers(&samples);
+  for (Sample& sample : FunctionSamples()) samples.push_back(std::move(sample));
   return samples;
 }
 
@@ -278,6 +280,7 @@ std::vector<ErrorSample> ElementwiseErrors() {
                     .args = {Of(yes, {2}), Of(f32, {3}), Of(f32, {3})},
                     .build = where,
                     .message = "shapes [2] and [3] do not broadcast: axis -1 has 2 and 3"});
+  for (ErrorSample& error : FunctionErrors()) errors.push_back(std::move(error));
   return errors;
 }
 
