@@ -214,6 +214,26 @@ absl::Status Executable::Run(Workspace& ws, absl::Span<const Tensor> inputs,
   const absl::Status status =
       profiler == nullptr ? RunSteps(ws, &failed) : RunStepsProfiled(ws, *profiler, &failed);
   if (!status.ok()) return StepError(failed, status, variables);
+  FinishRun(ws);
+  return absl::OkStatus();
+}
+
+absl::Status Executable::RunOn(Workspace& ws, const void* const* inputs,
+                               void* const* outputs) const {
+  for (const Workspace::Patch& patch : ws.patches_) {
+    ws.pointers_[patch.pointer] = patch.kind == Location::kInput
+                                      ? const_cast<void*>(inputs[patch.index])
+                                      : outputs[patch.index];
+  }
+  size_t failed = 0;
+  if (absl::Status status = RunSteps(ws, &failed); !status.ok()) {
+    return StepError(failed, status, nullptr);
+  }
+  FinishRun(ws);
+  return absl::OkStatus();
+}
+
+void Executable::FinishRun(const Workspace& ws) const {
   void* const* copy_pointers =
       ws.pointers_.data() + ws.pointers_.size() - 2 * storage_.copies.size();
   for (size_t i = 0; i < storage_.copies.size(); ++i) {
@@ -221,7 +241,6 @@ absl::Status Executable::Run(Workspace& ws, absl::Span<const Tensor> inputs,
     std::memcpy(copy_pointers[2 * i + 1], copy_pointers[2 * i], storage_.copies[i].bytes);
   }
   runs_.fetch_add(1, std::memory_order_relaxed);
-  return absl::OkStatus();
 }
 
 absl::Status Executable::RunSteps(const Workspace& ws, size_t* failed) const {

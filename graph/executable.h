@@ -80,6 +80,11 @@ class Executable : public std::enable_shared_from_this<Executable> {
   absl::Status Run(Workspace& workspace, absl::Span<const Tensor> inputs, VariableStore* variables,
                    std::vector<Tensor>* outputs) const;
 
+  // For kernels made of an executable, the body of a loop: runs on bare operands, one for each
+  // port. Outputs may lie in no input. Requires a workspace of this executable, and a program
+  // without variables and capacity ports.
+  absl::Status RunOn(Workspace& workspace, const void* const* inputs, void* const* outputs) const;
+
   struct Step {
     std::string node;            // the node as text, with its place
     std::string kernel;          // "matmul/onednn"
@@ -121,6 +126,8 @@ class Executable : public std::enable_shared_from_this<Executable> {
   absl::Status RunSteps(const Workspace& workspace, size_t* failed) const;
   absl::Status RunStepsProfiled(const Workspace& workspace, Profiler& profiler,
                                 size_t* failed) const;
+  // What follows the steps: copies, and the count of runs.
+  void FinishRun(const Workspace& workspace) const;
 
   const uint64_t id_;
   Program program_;

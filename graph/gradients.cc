@@ -76,7 +76,8 @@ class Sweep {
     for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
       outputs.push_back(Var{&graph_, id, i});
       const Var ct = cotangents_[id][i];
-      cotangents.push_back(ct.valid() ? ct : Filled(outputs.back(), 0));
+      const bool fill = !ct.valid() && !node.op->traits.sparse_cotangents;
+      cotangents.push_back(fill ? Filled(outputs.back(), 0) : ct);
     }
     if (!node.op->vjp) return Error(id, "has no gradient rule");
     auto rule = node.op->vjp({graph_, node.inputs, outputs, cotangents, node.attrs, needs});

@@ -92,7 +92,9 @@ std::vector<Var> Graph::Apply(const OpDef& op, absl::Span<const Var> inputs, Att
     }
   }
   std::string scope = ScopePath();
-  for (Var v : inputs) {
+  std::vector<Var> operands(inputs.begin(), inputs.end());
+  for (Var& v : operands) {
+    if (v.builder != this && v.builder != nullptr) v = Capture(v);
     if (v.builder == this && v.valid()) continue;
     Fail(absl::InvalidArgumentError(
         absl::StrCat(FormatPlace(scope, location), ": ", op.name,
@@ -100,8 +102,7 @@ std::vector<Var> Graph::Apply(const OpDef& op, absl::Span<const Var> inputs, Att
                      "the graph that the op is applied in")));
     return nothing;
   }
-  auto outputs = Append(op, std::vector<Var>(inputs.begin(), inputs.end()), std::move(attrs),
-                        location, std::move(scope));
+  auto outputs = Append(op, std::move(operands), std::move(attrs), location, std::move(scope));
   if (!outputs.ok()) {
     Fail(outputs.status());
     return nothing;

@@ -5,7 +5,9 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "core/status_macros.h"
+#include "graph/body.h"
 #include "ops/leaf.h"
 
 namespace adjoint::graph {
@@ -44,9 +46,17 @@ Dim Substitute(Dim d, const SymbolValues& values) {
   return it == values.end() ? d : Dim(it->second);
 }
 
-Attrs Substitute(const Attrs& attrs, const SymbolValues& values) {
+absl::StatusOr<Attrs> Substitute(const Attrs& attrs, const SymbolValues& values) {
   Attrs result;
   for (const Attrs::Entry& entry : attrs.entries()) {
+    if (KindOf(entry.second) == AttrKind::kObject) {
+      if (const BodyPtr body = BodyOf(attrs, entry.first); body != nullptr) {
+        ADJOINT_ASSIGN_OR_RETURN(Program special, Specialize(body->program(), values));
+        ADJOINT_ASSIGN_OR_RETURN(BodyPtr special_body, Body::Create(std::move(special)));
+        result.Set(entry.first, BodyAttr(std::move(special_body)));
+        continue;
+      }
+    }
     const Shape* shape = std::get_if<Shape>(&entry.second);
     if (shape == nullptr) {
       result.Set(entry.first, entry.second);
@@ -84,6 +94,13 @@ std::string Program::ToString() const {
   for (const Port& p : inputs) absl::StrAppend(&text, "  in ", p.name, " = %", p.var.node, "\n");
   for (int id = 0; id < graph->num_nodes(); ++id) {
     absl::StrAppend(&text, "  ", graph->NodeToString(id), "\n");
+    for (const Attrs::Entry& entry : graph->node(id).attrs.entries()) {
+      if (KindOf(entry.second) != AttrKind::kObject) continue;
+      const BodyPtr body = BodyOf(graph->node(id).attrs, entry.first);
+      if (body == nullptr) continue;
+      absl::StrAppend(&text, "    ", entry.first, " = ",
+                      absl::StrReplaceAll(body->program().ToString(), {{"\n", "\n    "}}), "\n");
+    }
   }
   const auto ref = [&](Var v) {
     if (!Belongs(*graph, v)) return std::string("(no value)");
@@ -199,7 +216,8 @@ absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& v
   SymbolValues known = values;
   for (int id = 0; id < program.graph->num_nodes(); ++id) {
     const Node& node = program.graph->node(id);
-    ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id, Substitute(node.attrs, known)));
+    ADJOINT_ASSIGN_OR_RETURN(Attrs attrs, Substitute(node.attrs, known));
+    ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id, std::move(attrs)));
     for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
       const Shape& before = node.outputs[i].shape;
       const Shape& after = rewriter.Map(program.graph->VarOf(id, i)).shape();

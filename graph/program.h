@@ -84,7 +84,8 @@ std::vector<RangesOfEntries> SettleCapacities(Program* program);
 // The values that symbols take.
 using SymbolValues = absl::flat_hash_map<std::string, int64_t>;
 
-// The program for given sizes: symbols replaced in inputs and attributes, specs inferred again.
+// The program for given sizes: symbols replaced in inputs, attributes and bodies, specs inferred
+// again.
 // Symbols without a value stay. Verifies the program first.
 absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& values);
 

@@ -8,7 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
-#include "ops/op_list.h"
+#include "graph/body.h"
+#include "graph/op_lookup.h"
 
 namespace adjoint::graph {
 namespace {
@@ -92,8 +93,11 @@ bool ToProto(const Attrs::Entry& entry, proto::AttrProto* message) {
     case AttrKind::kTensor:
       graph::ToProto(std::get<Tensor>(value), message->mutable_tensor());
       return true;
-    case AttrKind::kObject:
-      break;
+    case AttrKind::kObject: {
+      const auto body =
+          std::dynamic_pointer_cast<const Body>(std::get<std::shared_ptr<const AttrObject>>(value));
+      return body != nullptr && graph::ToProto(body->program(), message->mutable_body()).ok();
+    }
   }
   return false;
 }
@@ -123,6 +127,11 @@ absl::StatusOr<AttrValue> FromProto(const proto::AttrProto& message) {
       ADJOINT_ASSIGN_OR_RETURN(Tensor tensor, graph::FromProto(message.tensor()));
       return AttrValue(std::move(tensor));
     }
+    case proto::AttrProto::kBody: {
+      ADJOINT_ASSIGN_OR_RETURN(Program program, graph::FromProto(message.body()));
+      ADJOINT_ASSIGN_OR_RETURN(BodyPtr body, Body::Create(std::move(program)));
+      return AttrValue(BodyAttr(std::move(body)));
+    }
     case proto::AttrProto::VALUE_NOT_SET:
       break;
   }
@@ -148,7 +157,7 @@ absl::StatusOr<Var> ValueFromProto(const proto::ValueProto& message, const Graph
 }
 
 absl::Status AddNode(const proto::NodeProto& message, Graph* graph) {
-  const OpDef* const op = ops::FindOp(message.op());
+  const OpDef* const op = FindOp(message.op());
   if (op == nullptr || op->traits.internal) {
     return absl::UnimplementedError(
         absl::StrCat("op '", message.op(), "' is unknown to this version"));

@@ -27,6 +27,22 @@ bool Holds(double number) {
 
 }  // namespace
 
+bool Builder::IsInside(const Builder& other) const {
+  for (const Builder* b = outer(); b != nullptr; b = b->outer()) {
+    if (b == &other) return true;
+  }
+  return false;
+}
+
+Builder* BuilderFor(absl::Span<const Var> vars) {
+  Builder* builder = nullptr;
+  for (Var v : vars) {
+    if (v.builder == nullptr) continue;
+    if (builder == nullptr || v.builder->IsInside(*builder)) builder = v.builder;
+  }
+  return builder;
+}
+
 const TensorSpec& Var::spec() const {
   static const TensorSpec* const none = new TensorSpec;
   return valid() ? builder->SpecOf(*this) : *none;
@@ -35,7 +51,10 @@ const TensorSpec& Var::spec() const {
 std::vector<Var> ApplyN(const OpDef& op, absl::Span<const Operand> operands, Attrs attrs) {
   Var anchor;
   for (const Operand& o : operands) {
-    if (!o.is_number && (anchor.builder == nullptr || !anchor.valid())) anchor = o.var;
+    if (o.is_number) continue;
+    const bool inner =
+        o.var.valid() && anchor.builder != nullptr && o.var.builder->IsInside(*anchor.builder);
+    if (anchor.builder == nullptr || !anchor.valid() || inner) anchor = o.var;
   }
   if (anchor.builder == nullptr) return {Var{}};
   Builder& builder = *anchor.builder;
@@ -47,6 +66,11 @@ std::vector<Var> ApplyN(const OpDef& op, absl::Span<const Operand> operands, Att
       continue;
     }
     if (o.var.builder != &builder) {
+      const Var captured = o.var.builder == nullptr ? Var{} : builder.Capture(o.var);
+      if (captured.valid()) {
+        inputs.push_back(captured);
+        continue;
+      }
       builder.Fail(absl::InvalidArgumentError(absl::StrCat(
           o.location.file_name(), ":", o.location.line(), ": ", op.name,
           o.var.builder == nullptr

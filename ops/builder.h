@@ -51,6 +51,14 @@ class Builder {
   // The open scopes joined by '/'; empty at the top.
   virtual std::string ScopePath() const = 0;
 
+  // The builder around this one when this one builds the body of a loop or a branch in it; null at
+  // the top.
+  virtual Builder* outer() const { return nullptr; }
+  bool IsInside(const Builder& other) const;
+  // A var of this builder that stands for `v`, which belongs to a builder around it; not valid when
+  // it does not.
+  virtual Var Capture(Var /*v*/) { return Var{this, -1, 0}; }
+
   // 0, 1, 2, ... on successive calls with the same key: tells apart the draws of a layer that is
   // called more than once.
   virtual int64_t NextOrdinal(absl::string_view key) = 0;
@@ -74,11 +82,16 @@ class ScopedName {
 
 // For authors of op functions -----------------------------------------------------------------
 
-// Applies an op of one output. The builder is that of the first operand that is a var; numbers
-// become constants of that var's element type. Operands of two builders, or none with a builder,
-// give an invalid var and, where there is a builder, its error.
+// Applies an op of one output. The builder is that of the operands that are vars, in a body the
+// innermost of theirs, which captures the others; numbers become constants of the element type of
+// its first var. Operands of unrelated builders, or none with a builder, give an invalid var and,
+// where there is a builder, its error.
 Var Apply1(const OpDef& op, absl::Span<const Operand> operands, Attrs attrs = {});
 std::vector<Var> ApplyN(const OpDef& op, absl::Span<const Operand> operands, Attrs attrs = {});
+
+// The builder in which an op takes these vars: the innermost of theirs where they nest, else the
+// first; null when there is none.
+Builder* BuilderFor(absl::Span<const Var> vars);
 
 // A constant node.
 Var Constant(Builder& builder, Tensor value,

@@ -45,7 +45,8 @@ class Cotangent {
 };
 
 // What a gradient rule sees: the node's inputs and outputs, and the cotangent of each output, which
-// has the output's spec. An output without influence on the result has a cotangent of zeros. Rules
+// has the output's spec. An output without influence on the result has a cotangent of zeros (see
+// also Traits::sparse_cotangents). Rules
 // prefer outputs to inputs where the maths allows: that lets a fused activation drop its input.
 struct VjpContext {
   Builder& builder;
@@ -82,7 +83,10 @@ struct Traits {
   bool leaf = false;         // has a value from outside (input, constant): never computed
   bool view = false;         // the output is the bytes of input 0: never computed, shares memory
   bool shape_only = false;   // reads its inputs' shapes, never their elements
-  bool internal = false;     // made by passes only: never in a file, needs no gradient
+  // The gradient rule takes an invalid var as the cotangent of an output without influence, rather
+  // than zeros: for ops with many outputs of which few are used.
+  bool sparse_cotangents = false;
+  bool internal = false;  // made by passes only: never in a file, needs no gradient
 };
 
 constexpr int kVariadic = -1;

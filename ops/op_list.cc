@@ -4,6 +4,7 @@
 #include "ops/arg_reduce.h"
 #include "ops/arithmetic.h"
 #include "ops/bits.h"
+#include "ops/barrier.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
 #include "ops/conv.h"
@@ -104,6 +105,8 @@ absl::Span<const OpDef* const> AllOps() {
       // elementwise: others
       &CastOp(),
       &StopGradientOp(),
+      &BarrierOp(),
+      &SavedOp(),
       &FusedElementwiseOp(),
       // matrix products
       &MatMulOp(),

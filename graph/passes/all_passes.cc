@@ -3,6 +3,7 @@
 #include "graph/passes/fold.h"
 #include "graph/passes/fuse_elementwise.h"
 #include "graph/passes/fuse_matmul.h"
+#include "graph/passes/loops.h"
 #include "graph/passes/pass.h"
 #include "graph/passes/simplify.h"
 
@@ -10,9 +11,14 @@ namespace adjoint::graph {
 
 absl::Span<const Pass> AllPasses() {
   static const std::vector<Pass>* const passes = new std::vector<Pass>{
-      {"dce", EliminateDeadCode},  {"simplify", Simplify},
-      {"fold", FoldConstants},     {"cse", EliminateCommonSubexpressions},
-      {"fuse_matmul", FuseMatMul}, {"fuse_elementwise", FuseElementwise},
+      {"dce", EliminateDeadCode},
+      {"prune_bodies", PruneBodies},
+      {"hoist_invariants", HoistInvariants},
+      {"simplify", Simplify},
+      {"fold", FoldConstants},
+      {"cse", EliminateCommonSubexpressions},
+      {"fuse_matmul", FuseMatMul},
+      {"fuse_elementwise", FuseElementwise},
   };
   return *passes;
 }

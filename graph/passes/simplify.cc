@@ -7,6 +7,7 @@
 
 #include "core/status_macros.h"
 #include "ops/arithmetic.h"
+#include "ops/barrier.h"
 #include "ops/cast.h"
 #include "ops/leaf.h"
 #include "ops/matmul.h"
@@ -36,7 +37,7 @@ Var PassedOn(const Graph& graph, const Node& node) {
     return passes_second ? node.inputs[1] : Var{};
   }
   if (node.op == &ops::ReshapeOp() || node.op == &ops::BroadcastToOp() ||
-      node.op == &ops::CastOp()) {
+      node.op == &ops::CastOp() || node.op == &ops::SavedOp()) {
     return x;
   }
   if (node.op == &ops::TransposeOp()) {

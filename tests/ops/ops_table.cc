@@ -10,8 +10,9 @@
 #include "absl/strings/str_join.h"
 #include "core/dtype.h"
 #include "graph/graph.h"
-#include "ops/op_list.h"
+#include "graph/op_lookup.h"
 #include "tests/ops/samples.h"
+#include "tests/ops/samples_control_flow.h"
 
 namespace adjoint::testing {
 namespace {
@@ -128,11 +129,12 @@ std::string Row(const OpDef& op, const std::vector<const Sample*>& samples) {
 }  // namespace
 
 std::string OpsTable() {
-  const std::vector<Sample> all = AllSamples();
+  std::vector<Sample> all = AllSamples();
+  for (Sample& sample : ControlFlowSamples()) all.push_back(std::move(sample));
   std::map<std::string, std::vector<const Sample*>> samples;
   for (const Sample& sample : all) samples[sample.op].push_back(&sample);
   std::string table = kHead;
-  for (const OpDef* op : ops::AllOps()) {
+  for (const OpDef* op : graph::AllOps()) {
     if (op->traits.internal || op->traits.leaf) continue;
     absl::StrAppend(&table, Row(*op, samples[op->name]));
   }

@@ -17,10 +17,11 @@
 #include "graph/gradient_check.h"
 #include "graph/gradients.h"
 #include "graph/model.pb.h"
+#include "graph/op_lookup.h"
 #include "graph/program_proto.h"
 #include "gtest/gtest.h"
 #include "ops/arithmetic.h"
-#include "ops/op_list.h"
+#include "tests/ops/samples_control_flow.h"
 
 namespace adjoint::testing {
 namespace {
@@ -31,6 +32,15 @@ using graph::Graph;
 using graph::Program;
 using ops::Var;
 using ::testing::HasSubstr;
+
+template <typename T>
+std::vector<T> Join(std::vector<T> a, const std::vector<T>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+std::vector<Sample> EverySample() { return Join(AllSamples(), ControlFlowSamples()); }
+std::vector<ErrorSample> EveryError() { return Join(AllErrors(), ControlFlowErrors()); }
 
 Tensor Draw(const SampleArg& arg, uint64_t stream) {
   const bool floating = IsFloating(arg.spec.dtype);
@@ -132,7 +142,7 @@ CompileOptions ReferenceOnly() {
   CompileOptions options;
   options.optimize = false;
   std::set<std::string> names;
-  for (const ops::OpDef* op : ops::AllOps()) {
+  for (const ops::OpDef* op : graph::AllOps()) {
     for (const ops::KernelDef& kernel : op->kernels) names.insert(kernel.name);
   }
   names.erase("reference");
@@ -361,23 +371,23 @@ std::string SampleName(const ::testing::TestParamInfo<Sample>& info) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, SampleTest, ::testing::ValuesIn(AllSamples()), SampleName);
+INSTANTIATE_TEST_SUITE_P(Ops, SampleTest, ::testing::ValuesIn(EverySample()), SampleName);
 
 TEST(SamplesTest, EveryOpHasOne) {
   std::set<std::string> sampled;
-  for (const Sample& s : AllSamples()) sampled.insert(s.op);
-  for (const ops::OpDef* op : ops::AllOps()) {
+  for (const Sample& s : EverySample()) sampled.insert(s.op);
+  for (const ops::OpDef* op : graph::AllOps()) {
     if (op->traits.leaf || op->traits.internal) continue;
     EXPECT_TRUE(sampled.count(op->name)) << op->name << " has no sample";
   }
   for (const std::string& name : sampled) {
-    EXPECT_NE(ops::FindOp(name), nullptr) << "samples of '" << name << "', which is no op";
+    EXPECT_NE(graph::FindOp(name), nullptr) << "samples of '" << name << "', which is no op";
   }
 }
 
 TEST(SamplesTest, EnoughSamplesAreSymbolic) {
   int symbolic = 0, all = 0;
-  for (const Sample& sample : AllSamples()) {
+  for (const Sample& sample : EverySample()) {
     const std::vector<Tensor> inputs = InputsOf(sample, DType::kF32);
     if (inputs[0].shape().rank() == 0) continue;
     ++all;
@@ -388,7 +398,7 @@ TEST(SamplesTest, EnoughSamplesAreSymbolic) {
 
 TEST(OpRecordTest, DeclaresWhatItNeeds) {
   std::set<std::string> names;
-  for (const ops::OpDef* op : ops::AllOps()) {
+  for (const ops::OpDef* op : graph::AllOps()) {
     EXPECT_TRUE(names.insert(op->name).second) << op->name << " is listed twice";
     if (op->traits.leaf) continue;
     ASSERT_FALSE(op->kernels.empty()) << op->name;
@@ -401,7 +411,7 @@ TEST(OpRecordTest, DeclaresWhatItNeeds) {
 
 TEST(ErrorSamplesTest, MessagesNameTheRuleAndTheUsersLine) {
   int index = 0;
-  for (const ErrorSample& sample : AllErrors()) {
+  for (const ErrorSample& sample : EveryError()) {
     Graph graph;
     std::vector<Var> vars;
     for (size_t i = 0; i < sample.args.size(); ++i) {
