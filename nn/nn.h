@@ -13,12 +13,14 @@
 #include "nn/initializers.h"          // IWYU pragma: export
 #include "nn/layer.h"                 // IWYU pragma: export
 #include "nn/losses.h"                // IWYU pragma: export
+#include "nn/merge_layers.h"          // IWYU pragma: export
 #include "nn/metrics.h"               // IWYU pragma: export
 #include "nn/model.h"                 // IWYU pragma: export
 #include "nn/normalization_layers.h"  // IWYU pragma: export
 #include "nn/pooling_layers.h"        // IWYU pragma: export
 #include "nn/registry.h"              // IWYU pragma: export
 #include "nn/regularizers.h"          // IWYU pragma: export
+#include "nn/shape_layers.h"          // IWYU pragma: export
 #include "nn/topology.h"              // IWYU pragma: export
 
 #endif  // ADJOINT_NN_NN_H_

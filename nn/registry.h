@@ -35,6 +35,8 @@ absl::StatusOr<LayerHandle> BatchNormalizationFromConfig(const LayerConfig& conf
 absl::StatusOr<LayerHandle> LayerNormalizationFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> GroupNormalizationFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> InputFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> ShapeLayerFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> MergeLayerFromConfig(const LayerConfig& config);
 
 }  // namespace adjoint::nn
 

@@ -9,8 +9,10 @@
 #include "ops/comparison.h"
 #include "ops/conv.h"
 #include "ops/csr.h"
+#include "ops/ctc.h"
 #include "ops/cumulative.h"
 #include "ops/elementary.h"
+#include "ops/draws.h"
 #include "ops/embedding_bag.h"
 #include "ops/factorizations.h"
 #include "ops/fused_elementwise.h"
@@ -166,6 +168,14 @@ absl::Span<const OpDef* const> AllOps() {
       &SegmentIdsOp(),
       // random
       &DropoutOp(),
+      &RandomUniformOp(),
+      &RandomNormalOp(),
+      &RandomIntegersOp(),
+      &RandomPermutationOp(),
+      &RandomCategoricalOp(),
+      // losses
+      &CtcLossOp(),
+      &CtcLossGradientOp(),
   };
   return kOps;
 }

@@ -14,7 +14,7 @@ namespace adjoint::ops {
 namespace {
 
 constexpr int64_t kLine = 64;                 // bytes of a cache line
-constexpr int64_t kStripeLines = 4;           // lines of a row that are transposed together
+constexpr int64_t kStripeLines = 16;          // lines of a row that are transposed together
 constexpr int64_t kGrain = 1 << 16;           // elements a part, about
 constexpr int64_t kStreamedBytes = 16 << 20;  // results as large do not stay in a cache anyway
 constexpr int64_t kShortRun = 16;             // bytes; up to here a loop beats memcpy

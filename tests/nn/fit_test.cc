@@ -247,8 +247,8 @@ TEST(FitTest, Mistakes) {
   EXPECT_EQ(Message(Sequential({Dense(1)}).Fit(data.x, data.y).status()),
             "Fit of model 'sequential': it is not compiled; call Compile with an optimizer and a "
             "loss first");
-  EXPECT_THAT(Message(model.Compile("adam", "hinge")),
-              HasSubstr("compiling model 'sequential': there is no loss 'hinge'"));
+  EXPECT_THAT(Message(model.Compile("adam", "hinged")),
+              HasSubstr("compiling model 'sequential': there is no loss 'hinged'"));
   EXPECT_THAT(Message(model.Compile("adam", "mse", {"f1"})), HasSubstr("there is no metric 'f1'"));
   EXPECT_THAT(Message(model.Compile("adem", "mse")), HasSubstr("there is no optimizer 'adem'"));
   EXPECT_THAT(Message(model.Compile(optim::MakeRmsProp({.rho = 2}), "mse")), HasSubstr("rho"));

@@ -112,9 +112,9 @@ TEST(LossesTest, FunctionsOfTheUsers) {
 }
 
 TEST(LossesTest, Mistakes) {
-  EXPECT_EQ(Loss("hinge").Check().message(),
-            "there is no loss 'hinge'; there are binary_crossentropy, mean_squared_error, mse, "
-            "mean_absolute_error, mae, categorical_crossentropy, sparse_categorical_crossentropy");
+  EXPECT_THAT(std::string(Loss("hinged").Check().message()),
+              HasSubstr("there is no loss 'hinged'; there are binary_crossentropy, "
+                        "mean_squared_error, mse, mean_absolute_error, mae, "));
   EXPECT_THAT(
       std::string(
           MeanOf(Loss("mse"), F({2}, {1, 2}), F({2, 3}, {1, 2, 3, 4, 5, 6})).status().message()),

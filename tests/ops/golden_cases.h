@@ -18,6 +18,9 @@ using GoldenBuild = std::function<std::vector<ops::Var>(absl::Span<const ops::Va
 std::map<std::string, GoldenBuild> NumPyCases();
 GoldenBuild GoldenEinsum(std::string equation);
 
+// Those of tests/golden/losses_torch.json.
+std::map<std::string, GoldenBuild> TorchLossCases();
+
 }  // namespace adjoint::testing
 
 #endif  // ADJOINT_TESTS_OPS_GOLDEN_CASES_H_

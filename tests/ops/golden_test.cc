@@ -122,6 +122,7 @@ void CheckFile(const std::string& file, const std::map<std::string, GoldenBuild>
 }
 
 TEST(GoldenTest, NumPy) { CheckFile("ops_numpy.json", NumPyCases()); }
+TEST(GoldenTest, TorchLosses) { CheckFile("losses_torch.json", TorchLossCases()); }
 
 }  // namespace
 }  // namespace adjoint::testing

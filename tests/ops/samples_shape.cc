@@ -70,7 +70,7 @@ std::vector<Sample> TransposeSamples() {
           "blocked"),
       // Both axes longer than a stripe of tiles, with pieces of tiles at the ends.
       Unary(
-          "transpose", "stripes", {3, 90, 75},
+          "transpose", "stripes", {3, 90, 275},
           [](Var x) {
             return ops::Transpose(x, {0, 2, 1});
           },
