@@ -186,6 +186,7 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options, int epoch
   if (options.shuffle) ShuffledOrder(batches.rows(), data.seed, epochs_trained_, &data.order);
   for (int64_t batch = 0; batch < batches.num_batches() && !stop_training_; ++batch) {
     for (const auto& callback : options.callbacks) callback->OnTrainBatchBegin(*this, batch);
+    ADJOINT_RETURN_IF_ERROR(ApplySchedule());
     const absl::Span<const Tensor> feed =
         options.shuffle ? batches.Gather(batch, data.order) : batches.View(batch);
     ADJOINT_RETURN_IF_ERROR(function.Run(feed, &variables_, &outputs));

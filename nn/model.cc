@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
+#include "optim/extended.h"
 
 namespace adjoint::nn {
 namespace {
@@ -221,9 +223,48 @@ absl::Status Model::SetLearningRate(double rate) {
     return absl::InvalidArgumentError(
         absl::StrCat("SetLearningRate: a rate is finite and not negative, but was given ", rate));
   }
+  if (optimizer_->ScheduledRate(0).has_value()) {
+    return absl::FailedPreconditionError(absl::StrCat("SetLearningRate: the optimizer's schedule, ",
+                                                      optimizer_->Config().schedule,
+                                                      ", sets the rate"));
+  }
   variables_.FindMutable(kLearningRateVariable)->mutable_data<float>()[0] =
       static_cast<float>(rate);
   return absl::OkStatus();
+}
+
+absl::Status Model::ApplySchedule() {
+  const int64_t step = variables_.Find(kStepVariable)->item<int64_t>();
+  const std::optional<double> rate = optimizer_->ScheduledRate(step);
+  if (!rate.has_value()) return absl::OkStatus();
+  if (!std::isfinite(*rate)) {
+    return absl::OutOfRangeError(absl::StrCat("the schedule ", optimizer_->Config().schedule,
+                                              " gives a rate of ", *rate, " at step ", step));
+  }
+  variables_.FindMutable(kLearningRateVariable)->mutable_data<float>()[0] =
+      static_cast<float>(*rate);
+  return absl::OkStatus();
+}
+
+absl::Status Model::OverwriteWithAverages() {
+  ADJOINT_RETURN_IF_ERROR(CheckCompiled("OverwriteWithAverages"));
+  const Tensor* const step = variables_.Find(kStepVariable);
+  if (step == nullptr || step->item<int64_t>() == 0) {
+    return absl::FailedPreconditionError(
+        "OverwriteWithAverages: there are no averages before the first step of training");
+  }
+  bool found = false;
+  for (const std::string& weight : WeightNames()) {
+    const Tensor* const average =
+        variables_.Find(absl::StrCat("optimizer/", weight, "/", optim::kAverageSlot));
+    if (average == nullptr) continue;
+    found = true;
+    std::memcpy(variables_.FindMutable(weight)->mutable_raw(), average->raw(),
+                static_cast<size_t>(average->bytes()));
+  }
+  if (found) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "OverwriteWithAverages: the optimizer keeps no averages; extend it with ema_momentum");
 }
 
 double Model::learning_rate() const {

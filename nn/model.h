@@ -129,7 +129,8 @@ class Model {
   // Ends Fit after the batch that is being trained. For callbacks.
   void StopTraining() { stop_training_ = true; }
 
-  // The optimizer's rate from the next step on. Requires a compiled model.
+  // The optimizer's rate from the next step on. Errors: the model is not compiled; the optimizer
+  // has a schedule, which sets the rate before every step.
   absl::Status SetLearningRate(double rate);
   double learning_rate() const;
 
@@ -143,6 +144,11 @@ class Model {
   // may be set.
   const graph::VariableStore& variables() const { return variables_; }
   graph::VariableStore& mutable_variables() { return variables_; }
+  // Overwrites the trained weights with their moving averages, which an optimizer with ema_momentum
+  // keeps (optim/extended.h): what Keras does when Fit ends. Training goes on from there. Errors:
+  // the optimizer keeps none, or no step was made yet.
+  absl::Status OverwriteWithAverages();
+
   // Names of the weights, in the order of layers.
   std::vector<std::string> WeightNames() const;
 
@@ -181,6 +187,8 @@ class Model {
   absl::Status EnsureBuilt(absl::Span<const ValueSpec> inputs);
   absl::Status InitializeVariables();
   absl::Status EnsureOptimizerState();
+  // Sets the rate of the next step when the optimizer has a schedule.
+  absl::Status ApplySchedule();
   void EraseOptimizerState();
 
   std::vector<ValueSpec> InputSpecs(const DataList& x) const;

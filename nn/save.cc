@@ -143,6 +143,7 @@ std::string Model::TrainingSection() const {
   if (compiled()) {
     const optim::OptimizerConfig config = optimizer_->Config();
     message.mutable_optimizer()->set_name(config.name);
+    message.mutable_optimizer()->set_schedule(config.schedule);
     for (const auto& [name, value] : config.values) {
       proto::HyperparameterProto* const to = message.mutable_optimizer()->add_values();
       to->set_name(name);
@@ -194,7 +195,8 @@ absl::Status Model::ReadTrainingSection(const std::string& bytes) {
     EraseOptimizerState();
     return absl::OkStatus();
   }
-  optim::OptimizerConfig config{.name = message.optimizer().name(), .values = {}};
+  optim::OptimizerConfig config{
+      .name = message.optimizer().name(), .values = {}, .schedule = message.optimizer().schedule()};
   for (const proto::HyperparameterProto& value : message.optimizer().values()) {
     config.values[value.name()] = value.value();
   }

@@ -11,14 +11,18 @@ namespace adjoint::optim {
 namespace {
 
 bool InRange(double x, Range range) {
-  if (!std::isfinite(x) || x < 0) return false;
+  if (!std::isfinite(x)) return false;
   switch (range) {
     case Range::kNonNegative:
-      return true;
+      return x >= 0;
+    case Range::kPositive:
+      return x > 0;
+    case Range::kNonPositive:
+      return x <= 0;
     case Range::kUnit:
-      return x <= 1;
+      return x >= 0 && x <= 1;
     case Range::kBelowOne:
-      return x < 1;
+      return x >= 0 && x < 1;
   }
   return false;
 }
@@ -27,6 +31,10 @@ absl::string_view Describe(Range range) {
   switch (range) {
     case Range::kNonNegative:
       return "a finite number, at least 0";
+    case Range::kPositive:
+      return "a finite number above 0";
+    case Range::kNonPositive:
+      return "a finite number, at most 0";
     case Range::kUnit:
       return "at least 0 and at most 1";
     case Range::kBelowOne:

@@ -20,6 +20,8 @@ namespace adjoint::optim {
 // The numbers that an option may be. All are finite.
 enum class Range {
   kNonNegative,  // >= 0
+  kPositive,     // > 0
+  kNonPositive,  // <= 0
   kUnit,         // 0 to 1
   kBelowOne,     // at least 0, less than 1
 };
@@ -43,12 +45,15 @@ OptimizerConfig ConfigOf(absl::string_view optimizer, absl::Span<const ConfigFie
 absl::Status AssignFields(const OptimizerConfig& config, absl::Span<const ConfigField> fields);
 
 // The options that a configuration describes: what it does not name has the default of its formula.
-// `fields_of` lists an Options' fields.
+// `fields_of` lists an Options' fields; options that have PyTorch's formula have
+// Options::PyTorch().
 template <typename Options, typename FieldsOf>
 absl::StatusOr<Options> OptionsFrom(const OptimizerConfig& config, FieldsOf fields_of) {
-  const auto formula = config.values.find("formula");
-  const bool pytorch = formula != config.values.end() && formula->second == 1;
-  Options options = pytorch ? Options::PyTorch() : Options{};
+  Options options;
+  if constexpr (requires { Options::PyTorch(); }) {
+    const auto formula = config.values.find("formula");
+    if (formula != config.values.end() && formula->second == 1) options = Options::PyTorch();
+  }
   ADJOINT_RETURN_IF_ERROR(AssignFields(config, fields_of(&options)));
   return options;
 }

@@ -16,6 +16,13 @@ absl::StatusOr<std::unique_ptr<Optimizer>> RmsPropFrom(const OptimizerConfig& co
 absl::StatusOr<std::unique_ptr<Optimizer>> AdamFrom(const OptimizerConfig& config);
 absl::StatusOr<std::unique_ptr<Optimizer>> AdamWFrom(const OptimizerConfig& config);
 absl::StatusOr<std::unique_ptr<Optimizer>> AdagradFrom(const OptimizerConfig& config);
+absl::StatusOr<std::unique_ptr<Optimizer>> AdadeltaFrom(const OptimizerConfig& config);
+absl::StatusOr<std::unique_ptr<Optimizer>> AdamaxFrom(const OptimizerConfig& config);
+absl::StatusOr<std::unique_ptr<Optimizer>> NadamFrom(const OptimizerConfig& config);
+absl::StatusOr<std::unique_ptr<Optimizer>> FtrlFrom(const OptimizerConfig& config);
+absl::StatusOr<std::unique_ptr<Optimizer>> LionFrom(const OptimizerConfig& config);
+absl::StatusOr<std::unique_ptr<Optimizer>> LambFrom(const OptimizerConfig& config);
+absl::StatusOr<std::unique_ptr<Optimizer>> LbfgsFrom(const OptimizerConfig& config);
 
 }  // namespace adjoint::optim
 

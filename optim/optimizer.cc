@@ -4,6 +4,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/status_macros.h"
+#include "optim/extended.h"
 #include "optim/factories.h"
 
 namespace adjoint::optim {
@@ -14,11 +16,11 @@ struct Entry {
   absl::StatusOr<std::unique_ptr<Optimizer>> (*make)(const OptimizerConfig&);
 };
 
-constexpr Entry kOptimizers[] = {{"sgd", SgdFrom},
-                                 {"rmsprop", RmsPropFrom},
-                                 {"adam", AdamFrom},
-                                 {"adamw", AdamWFrom},
-                                 {"adagrad", AdagradFrom}};
+constexpr Entry kOptimizers[] = {
+    {"sgd", SgdFrom},       {"rmsprop", RmsPropFrom}, {"adam", AdamFrom},
+    {"adamw", AdamWFrom},   {"adagrad", AdagradFrom}, {"adadelta", AdadeltaFrom},
+    {"adamax", AdamaxFrom}, {"nadam", NadamFrom},     {"ftrl", FtrlFrom},
+    {"lion", LionFrom},     {"lamb", LambFrom},       {"lbfgs", LbfgsFrom}};
 
 }  // namespace
 
@@ -30,7 +32,10 @@ absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const OptimizerConfig& 
   OptimizerConfig named = config;
   named.name = absl::AsciiStrToLower(config.name);
   for (const Entry& entry : kOptimizers) {
-    if (named.name == entry.name) return entry.make(named);
+    if (named.name == entry.name) {
+      ADJOINT_ASSIGN_OR_RETURN(const Extensions extensions, TakeExtensions(&named));
+      return Extended(entry.make(named), extensions);
+    }
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "there is no optimizer '", config.name, "'; there are ",

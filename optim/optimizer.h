@@ -1,8 +1,10 @@
 #ifndef ADJOINT_OPTIM_OPTIMIZER_H_
 #define ADJOINT_OPTIM_OPTIMIZER_H_
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,8 @@ struct UpdateResult {
 struct OptimizerConfig {
   std::string name;                      // "rmsprop"
   std::map<std::string, double> values;  // "learning_rate", "rho", ...; flags are 0 or 1
+  // The schedule of the rate as text (optim/schedule.h); empty: it stays as it is set.
+  std::string schedule = {};
 };
 
 // An update rule, written in ops. It reaches only Var::spec() and Builder::Apply. Immutable:
@@ -51,6 +55,9 @@ class Optimizer {
   virtual OptimizerConfig Config() const = 0;
   // The rate at the beginning; afterwards it is the value of Hyper::learning_rate.
   virtual double initial_learning_rate() const = 0;
+  // The rate for the update after `step` others when a schedule sets it: whoever runs the training
+  // writes it into Hyper::learning_rate before the step.
+  virtual std::optional<double> ScheduledRate(int64_t /*step*/) const { return std::nullopt; }
 
   virtual std::vector<SlotSpec> Init(absl::Span<const TensorSpec> params) const = 0;
 
@@ -59,13 +66,16 @@ class Optimizer {
                               absl::Span<const Var> slots, const Hyper& hyper) const = 0;
 };
 
-// "sgd", "rmsprop", "adam", "adamw" or "adagrad" in any letter case, with Keras' defaults. Each has
-// a header of its own (optim/rmsprop.h) that makes it from options and states its formula.
+// "sgd", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "ftrl", "lion",
+// "lamb" or "lbfgs" in any letter case, with Keras' defaults. Each has a header of its own
+// (optim/rmsprop.h) that makes it from options and states its formula; clipping, decoupled weight
+// decay, averaged weights, accumulation over batches and schedules extend all of them
+// (optim/extended.h).
 absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(absl::string_view name);
 
-// The optimizer that a configuration describes; values it does not name have the defaults of its
-// "formula", Keras' (0) or PyTorch's (1). Errors name an unknown optimizer or value, or a
-// value out of its range.
+// The optimizer that a configuration describes, extended where it names an extension's values;
+// values it does not name have the defaults of its "formula", Keras' (0) or PyTorch's (1). Errors
+// name an unknown optimizer or value, or a value out of its range.
 absl::StatusOr<std::unique_ptr<Optimizer>> MakeOptimizer(const OptimizerConfig& config);
 
 }  // namespace adjoint::optim

@@ -8,8 +8,8 @@
 
 namespace adjoint::optim {
 
-// For authors of optimizers: a rule that updates each parameter from its own gradient and slots,
-// element by element, so that compiled it is one kernel a parameter.
+// For authors of optimizers: a rule that updates each parameter from its own gradient and slots. A
+// rule that does so element by element is, compiled, one kernel a parameter.
 //
 // Init lists all slots of parameter 0, then those of parameter 1, and so on. Update, given operands
 // that do not agree with that or with each other, tells the builder and returns invalid vars.
@@ -23,6 +23,7 @@ class PerParameterOptimizer : public Optimizer {
   struct Slot {
     const char* name;
     double initial = 0;
+    bool scalar = false;  // f64[] rather than like the parameter
   };
   // The slots that every parameter has.
   virtual std::vector<Slot> Slots() const = 0;
@@ -33,10 +34,6 @@ class PerParameterOptimizer : public Optimizer {
   // The parameter's new value; replaces its slots' values, in the order of Slots, by new ones.
   virtual Var UpdateOne(Var grad, Var param, absl::Span<const Var> scalars,
                         absl::Span<Var> slots) const = 0;
-
- private:
-  bool CheckOperands(absl::Span<const Var> grads, absl::Span<const Var> params,
-                     absl::Span<const Var> slots, const Hyper& hyper) const;
 };
 
 }  // namespace adjoint::optim

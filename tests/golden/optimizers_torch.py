@@ -8,6 +8,8 @@ import torch
 
 import optimizers_common as common
 
+torch.set_default_dtype(torch.float64)  # of the state that NAdam makes
+
 # PyTorch's name of a state tensor -> the slot's name.
 SLOTS = {
     "sgd": {"momentum_buffer": "momentum"},
@@ -15,6 +17,10 @@ SLOTS = {
     "adam": {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "vhat"},
     "adamw": {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "vhat"},
     "adagrad": {"sum": "accumulator"},
+    "adadelta": {"square_avg": "accum_grad", "acc_delta": "accum_var"},
+    "adamax": {"exp_avg": "m", "exp_inf": "v"},
+    "nadam": {"exp_avg": "m", "exp_avg_sq": "v", "mu_product": "mu_product"},
+    "lbfgs": {},  # kept in another form
 }
 MAKERS = {
     "sgd": torch.optim.SGD,
@@ -22,6 +28,10 @@ MAKERS = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
+    "adamax": torch.optim.Adamax,
+    "nadam": torch.optim.NAdam,
+    "lbfgs": torch.optim.LBFGS,
 }
 
 
@@ -44,10 +54,10 @@ def run(title, name, values=None, torch_options=None):
         optimizer.param_groups[0]["lr"] = rate
         for p, g in zip(params, grads):
             p.grad = torch.tensor(g, dtype=torch.float64)
-        optimizer.step()
+        optimizer.step((lambda: 0.0) if name == "lbfgs" else None)
         steps.append([p.detach().numpy().copy() for p in params])
         slots.append([slots_of(optimizer.state[p], name) for p in params])
-    config = {"name": name, "values": dict(values, formula=1)}
+    config = {"name": name, "values": values if name == "lbfgs" else dict(values, formula=1)}
     return common.case(title, config, rates, steps, slots)
 
 
@@ -77,6 +87,19 @@ CASES = [
     run("adagrad, decay", "adagrad",
         {"learning_rate": 0.1, "lr_decay": 0.5, "initial_accumulator_value": 0.25},
         {"lr": 0.1, "lr_decay": 0.5, "initial_accumulator_value": 0.25}),
+    run("adadelta", "adadelta"),
+    run("adadelta, rho", "adadelta", {"learning_rate": 0.5, "rho": 0.7, "epsilon": 1e-4},
+        {"lr": 0.5, "rho": 0.7, "eps": 1e-4}),
+    run("adamax", "adamax"),
+    run("adamax, betas", "adamax", {"learning_rate": 0.01, "beta_1": 0.7, "beta_2": 0.6},
+        {"lr": 0.01, "betas": (0.7, 0.6)}),
+    run("nadam", "nadam"),
+    run("nadam, betas", "nadam",
+        {"learning_rate": 0.01, "beta_1": 0.7, "beta_2": 0.6, "schedule_decay": 0.5},
+        {"lr": 0.01, "betas": (0.7, 0.6), "momentum_decay": 0.5}),
+    run("lbfgs", "lbfgs", {"learning_rate": 0.25, "history_size": 2},
+        {"lr": 0.25, "history_size": 2, "max_iter": 1}),
+    run("lbfgs, long history", "lbfgs", {}, {"history_size": 10, "max_iter": 1}),
 ]
 
 if __name__ == "__main__":

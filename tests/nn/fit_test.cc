@@ -10,6 +10,7 @@
 #include "nn/nn.h"
 #include "ops/arithmetic.h"
 #include "ops/reduce.h"
+#include "optim/extended.h"
 #include "optim/rmsprop.h"
 #include "optim/sgd.h"
 #include "tests/nn/toy_data.h"
@@ -195,6 +196,57 @@ TEST(FitTest, CallbacksSeeAndSteer) {
   EXPECT_EQ(history->num_epochs(), 2);
   EXPECT_EQ(written->history()["loss"], (*history)["loss"]);
   EXPECT_NEAR(model.learning_rate(), 0.00025, 1e-9);
+}
+
+// The loss is w, so that every step moves w by the rate alone.
+TEST(FitTest, SchedulesSetTheRateOfEveryStepAndCompileNothingAgain) {
+  const auto compile = [](Sequential& model, const OptimizerArg& optimizer) {
+    EXPECT_TRUE(
+        model.Compile(optimizer, Loss("self", [](ops::Var, ops::Var y_pred) { return y_pred; }))
+            .ok());
+  };
+  Sequential model({Dense(1, {.use_bias = false, .kernel_initializer = "zeros"})});
+  compile(model, optim::Extended(optim::MakeSgd(),
+                                 {.schedule = "piecewise_constant_decay(1, 3, 1, 10, 100)"}));
+  const Tensor x = F({2, 1}, {1, 1}), y = F({2}, {0, 0});
+  std::vector<double> rates;
+  auto hooks = LambdaCallback({.on_train_batch_end = [&](Model& m, int64_t, const Logs&) {
+    rates.push_back(m.learning_rate());
+  }});
+  ASSERT_TRUE(
+      model.Fit(x, y, {.epochs = 3, .batch_size = 1, .verbose = 0, .callbacks = {hooks}}).ok());
+  EXPECT_THAT(rates, ElementsAre(1, 1, 10, 10, 100, 100));
+  EXPECT_EQ(Values(*model.variables().Get("dense/kernel"))[0], -222);
+  EXPECT_EQ(
+      Message(model.SetLearningRate(1)),
+      "SetLearningRate: the optimizer's schedule, piecewise_constant_decay(1, 3, 1, 10, 100), "
+      "sets the rate");
+  // A rate that is no number ends the training.
+  Sequential wild({Dense(1, {.use_bias = false, .kernel_initializer = "zeros"})});
+  compile(wild, optim::OptimizerConfig{"sgd", {}, "step_decay(1, 1, 1e300)"});
+  EXPECT_EQ(Message(wild.Fit(x, y, {.epochs = 3, .batch_size = 1, .verbose = 0}).status()),
+            "the schedule step_decay(1, 1, 1e+300) gives a rate of inf at step 2");
+}
+
+TEST(FitTest, AveragedWeights) {
+  const Tensor x = F({2, 1}, {1, 1}), y = F({2}, {0, 0});
+  const auto fit = [&](double ema) {
+    Sequential model({Dense(1, {.use_bias = false, .kernel_initializer = "ones"})});
+    EXPECT_TRUE(model
+                    .Compile(optim::Extended(optim::MakeSgd({.learning_rate = 0.25}),
+                                             {.ema_momentum = ema}),
+                             "mse")
+                    .ok());
+    EXPECT_THAT(Message(model.OverwriteWithAverages()), HasSubstr("before the first step"));
+    EXPECT_TRUE(model.Fit(x, y, {.batch_size = 1, .verbose = 0}).ok());
+    return model;
+  };
+  Sequential model = fit(0.75);  // w: 1, 0.5, 0.25
+  EXPECT_EQ(Values(*model.variables().Get("dense/kernel"))[0], 0.25);
+  ASSERT_TRUE(model.OverwriteWithAverages().ok());
+  EXPECT_EQ(Values(*model.variables().Get("dense/kernel"))[0],
+            0.75 * (0.75 * 1 + 0.25 * 0.5) + 0.25 * 0.25);
+  EXPECT_THAT(Message(fit(0).OverwriteWithAverages()), HasSubstr("keeps no averages"));
 }
 
 TEST(FitTest, Mistakes) {

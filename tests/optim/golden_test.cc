@@ -82,13 +82,19 @@ Values SlotScale(const Json& a_case, size_t p, const std::string& slot) {
   return Scale(values);
 }
 
+// Lengths are known only when all of a gradient has been read.
+bool ClipsByNorm(const Json& a_case) {
+  const Json& values = a_case["config"]["values"];
+  return values.contains("clipnorm") || values.contains("global_clipnorm");
+}
+
 class GoldenTest : public ::testing::TestWithParam<Golden> {};
 
 TEST_P(GoldenTest, Agrees) {
   const Golden& param = GetParam();
   const Json golden = Read(param.file);
   ASSERT_TRUE(golden.is_object()) << param.file << " is missing or damaged";
-  ASSERT_GE(golden["cases"].size(), 13u);
+  ASSERT_GE(golden["cases"].size(), 22u);
   for (const Json& a_case : golden["cases"]) {
     SCOPED_TRACE(golden["source"].get<std::string>() + ": " + a_case["name"].get<std::string>());
     auto optimizer = MakeOptimizer(ConfigOf(a_case["config"]));
@@ -102,11 +108,14 @@ TEST_P(GoldenTest, Agrees) {
         Stepper::Create(**optimizer, Tensors(golden, golden["start"], param.dtype), options);
     ASSERT_TRUE(stepper.ok()) << stepper.status();
     const size_t num_params = golden["start"].size();
-    if (param.optimize) {
+    const std::string name = a_case["config"]["name"];
+    if (param.optimize && name != "lbfgs") {
       const graph::StoragePlan& storage = (*stepper)->executable().storage();
       EXPECT_EQ(storage.in_place_variables, num_params + (*stepper)->slots().size());
       EXPECT_TRUE(storage.copies.empty());
-      EXPECT_EQ((*stepper)->num_wide_steps(), num_params) << "one kernel a parameter";
+      if (name != "lamb" && !ClipsByNorm(a_case)) {
+        EXPECT_EQ((*stepper)->num_wide_steps(), num_params) << "one kernel a parameter";
+      }
     }
 
     for (size_t step = 0; step < rates.size(); ++step) {
@@ -119,6 +128,7 @@ TEST_P(GoldenTest, Agrees) {
         ExpectNear((*stepper)->Param(p), a_case["steps"][step][p], ParamScale(golden, a_case, p),
                    param.tolerance, where);
         const Json& slots = a_case["slots"][step][p];
+        if (name == "lbfgs") continue;  // PyTorch keeps its state in another form
         EXPECT_EQ((*stepper)->slots().size(), num_params * slots.size());
         for (const auto& [name, expected] : slots.items()) {
           ExpectNear((*stepper)->SlotOf(p, name), expected, SlotScale(a_case, p, name),
