@@ -53,14 +53,22 @@ class Ftrl final : public PerParameterOptimizer {
     if (o_.l2_shrinkage_regularization_strength != 0) {
       slope = grad + 2 * o_.l2_shrinkage_regularization_strength * param;
     }
-    linear = linear + slope - (power - Power(accumulator)) / rate * param;
+    linear = linear + slope - Growth(accumulator, grad, power) / rate * param;
     accumulator = sum;
     const Var quadratic = (power + o_.beta) / rate + 2 * o_.l2_regularization_strength;
-    if (l1 == 0) return -linear / quadratic;
+    if (l1 == 0) return (0 - linear) / quadratic;
     return ops::Where(ops::Greater(ops::Abs(linear), l1),
                       (ops::Sign(linear) * l1 - linear) / quadratic,
                       // NaN where there is one, else 0.
                       0 * linear);
+  }
+
+  // power - Power(accumulator); of roots without the cancellation that a small gradient meets.
+  Var Growth(Var accumulator, Var grad, Var power) const {
+    if (o_.learning_rate_power != -0.5) return power - Power(accumulator);
+    const Var roots = power + ops::Sqrt(accumulator);
+    if (o_.initial_accumulator_value > 0) return ops::Square(grad) / roots;
+    return ops::Where(ops::Equal(roots, 0), 0 * grad, ops::Square(grad) / roots);
   }
 
   Var Power(Var x) const {

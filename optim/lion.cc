@@ -40,8 +40,10 @@ class Lion final : public PerParameterOptimizer {
                 absl::Span<Var> slots) const override {
     Var& m = slots[0];
     const Var direction = ops::Sign(o_.beta_1 * m + (1 - o_.beta_1) * grad);
+    // First the parameter, so that m is not needed any more when it is overwritten.
+    const Var moved = param - scalars[0] * direction;
     m = o_.beta_2 * m + (1 - o_.beta_2) * grad;
-    return param - scalars[0] * direction;
+    return moved;
   }
 
  private:

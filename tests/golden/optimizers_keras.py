@@ -134,7 +134,10 @@ def ftrl(w, g, s, lr, t, learning_rate_power=-0.5, initial_accumulator_value=0.1
     grad_to_use = g + 2 * shrinkage * w
     new_accum = accum + np.square(g)
     power = -learning_rate_power
-    linear = linear + grad_to_use - (new_accum ** power - accum ** power) / lr * w
+    # The difference of roots without the digits that a small gradient costs it.
+    growth = (np.square(g) / (new_accum ** 0.5 + accum ** 0.5) if power == 0.5
+              else new_accum ** power - accum ** power)
+    linear = linear + grad_to_use - growth / lr * w
     quadratic = new_accum ** power / lr + 2 * l2
     x = l1 * np.sign(linear) - linear
     w = np.where(np.abs(linear) > l1, x / quadratic, 0)
@@ -225,6 +228,11 @@ def run(title, name, values=None):
             if accumulate > 1:
                 here[i]["accumulated"] = sums[i]
         slots.append(here)
+    # Slots are 0 before the first update.
+    for here in slots:
+        for i, of_one in enumerate(here):
+            for key in slots[-1][i]:
+                of_one.setdefault(key, np.zeros_like(params[i]))
     return common.case(title, {"name": name, "values": values}, rates, steps, slots)
 
 

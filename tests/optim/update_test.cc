@@ -121,7 +121,8 @@ TEST(OptimizerUpdateTest, ANaNGradientShowsInTheParameter) {
     auto stepper = Stepper::Create(**MakeOptimizer(config), {Filled(F32({2}), {1, 1})});
     ASSERT_TRUE(stepper.ok()) << stepper.status();
     ASSERT_TRUE((*stepper)->Step({Filled(F32({2}), {0, NAN})}, 0.1f, 0).ok());
-    EXPECT_EQ((*stepper)->Param(0)[0], 1) << config.name;
+    // FTRL makes parameters of its sums alone: a first gradient of 0 makes 0.
+    EXPECT_EQ((*stepper)->Param(0)[0], config.name == "ftrl" ? 0 : 1) << config.name;
     EXPECT_TRUE(std::isnan((*stepper)->Param(0)[1])) << config.name;
   }
 }
@@ -174,13 +175,13 @@ TEST(OptimizerUpdateTest, AccumulationLeavesTheRestAsItIs) {
   EXPECT_EQ((*stepper)->SlotOf(0, kAverageSlot)[0], 4.5);
 }
 
-// 20 steps on a narrow valley: w^T A w / 2 with a condition number of 100.
+// 30 steps on a narrow valley: w^T A w / 2 with a condition number of 100.
 TEST(OptimizerUpdateTest, LbfgsFindsTheBottomOfAQuadratic) {
   auto stepper = Stepper::Create(
-      **MakeLbfgs({.history_size = 4}),
+      **MakeLbfgs({.history_size = 4, .tolerance_change = 0}),
       {Filled({DType::kF64, Shape{2}}, {1, 1}), Filled({DType::kF64, Shape{}}, {-2})});
   ASSERT_TRUE(stepper.ok()) << stepper.status();
-  for (int64_t step = 0; step < 20; ++step) {
+  for (int64_t step = 0; step < 30; ++step) {
     const std::vector<double> w = (*stepper)->Param(0), u = (*stepper)->Param(1);
     ASSERT_TRUE((*stepper)
                     ->Step({Filled({DType::kF64, Shape{2}}, {w[0], 100 * w[1]}),
