@@ -186,6 +186,7 @@ std::vector<Sample> PartSamples() {
 
 // [..., n, n] far from singular.
 Var Regular(Var x) {
+  if (!x.valid()) return x;
   const Dim n = x.shape().dim(x.shape().rank() - 1);
   return x + 5.0 * ops::Eye(*x.builder, n, n, 0, x.dtype());
 }
