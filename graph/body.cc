@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
+#include "graph/gradients.h"
 #include "ops/leaf.h"
 
 namespace adjoint::graph {
@@ -149,6 +150,24 @@ absl::StatusOr<BodyPtr> Select(const Body& body, absl::Span<const int> inputs,
     if (live[id]) ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));
   }
   return Body::Create(rewriter.Finish());
+}
+
+absl::StatusOr<BodyPtr> GradientBody(const Body& body, absl::Span<const int> reached,
+                                     absl::Span<const int> wanted) {
+  std::vector<BodyBuilder::InputSpec> specs;
+  for (int i = 0; i < body.num_inputs(); ++i) {
+    specs.push_back({absl::StrCat("operand", i), body.input(i)});
+  }
+  for (int i : reached) specs.push_back({absl::StrCat("cotangent", i), body.output(i)});
+  BodyBuilder builder(nullptr, absl::StrCat(body.program().name, "_vjp"), specs);
+  const absl::Span<const Var> inputs(builder.inputs());
+  const std::vector<Var> outputs =
+      Inline(body, builder.graph(), inputs.subspan(0, body.num_inputs()));
+  std::vector<Var> ys, xs;
+  for (int i : reached) ys.push_back(outputs[i]);
+  for (int i : wanted) xs.push_back(inputs[i]);
+  for (Var g : Gradients(ys, xs, inputs.subspan(body.num_inputs()))) builder.AddOutput(g);
+  return builder.Finish();
 }
 
 BodyGraph::BodyGraph(ops::Builder* outer) : outer_(outer) {

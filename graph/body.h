@@ -70,6 +70,11 @@ absl::StatusOr<BodyPtr> Select(const Body& body, absl::Span<const int> inputs,
 // Which inputs the given outputs depend on.
 std::vector<bool> InputsNeeded(const Body& body, absl::Span<const int> outputs);
 
+// From inputs of the body and cotangents of its outputs `reached` to the cotangents of its inputs
+// `wanted`; both are floating.
+absl::StatusOr<BodyPtr> GradientBody(const Body& body, absl::Span<const int> reached,
+                                     absl::Span<const int> wanted);
+
 // A graph in which a body is built. Vars of the builder around it, and of those around that one,
 // may be used in it: each becomes an input of the body, a capture.
 class BodyGraph final : public Graph {

@@ -67,8 +67,40 @@ LoopResult Scan(const StepFn& step, absl::Span<const Var> carries, absl::Span<co
                 absl::Span<const Var> invariants = {}, const ScanOptions& options = {},
                 std::source_location location = std::source_location::current());
 
+// What one step of a while loop gives: whether to go on (a bool scalar), and as StepResult.
+struct LoopStep {
+  Var go_on;
+  std::vector<Var> carries;
+  std::vector<Var> ys = {};
+};
+using LoopStepFn = std::function<LoopStep(Var iteration, absl::Span<const Var> carries,
+                                          absl::Span<const Var> invariants)>;
+
+struct WhileOptions {
+  // The greatest number of steps: the extent of stacked values. Without it nothing can be stacked,
+  // and the loop has no gradient.
+  std::optional<Dim> max_steps = {};
+};
+
+struct WhileResult {
+  std::vector<Var> carries;  // after the last step
+  std::vector<Var> ys;       // [max_steps, ...]: of all steps, then zeros
+  Var count;                 // i64[]: how many steps there were
+};
+
+// A loop that goes on as long as its condition, a bool scalar, holds, as ONNX' Loop:
+//
+//   for (i = 0; condition && i < max_steps; ++i) condition, carries, ys[i] = step(i, carries, ...)
+//
+// `iteration` is i, i64[]. The gradient is a scan over max_steps whose step computes the loop's
+// step again from its saved carries, and does nothing where the loop did nothing; any order.
+WhileResult Loop(Var condition, const LoopStepFn& step, absl::Span<const Var> carries,
+                 absl::Span<const Var> invariants = {}, const WhileOptions& options = {},
+                 std::source_location location = std::source_location::current());
+
 const ops::OpDef& IfOp();    // attributes then, else
 const ops::OpDef& ScanOp();  // attributes: see graph/scan.h
+const ops::OpDef& LoopOp();  // attributes: see graph/loop.h
 
 }  // namespace adjoint::graph
 

@@ -5,7 +5,6 @@
 #include "graph/body.h"
 #include "graph/body_kernel.h"
 #include "graph/control_flow.h"
-#include "graph/gradients.h"
 
 namespace adjoint::graph {
 namespace {
@@ -98,26 +97,6 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareIf(const KernelRequest& request) 
   return std::unique_ptr<Kernel>(std::make_unique<IfKernel>(std::move(branches)));
 }
 
-// The gradient of a branch: from operands and the cotangents of some outputs to the cotangents of
-// some operands.
-absl::StatusOr<BodyPtr> BranchGradient(const Body& branch, absl::Span<const int> reached,
-                                       absl::Span<const int> wanted) {
-  std::vector<BodyBuilder::InputSpec> specs;
-  for (int i = 0; i < branch.num_inputs(); ++i) {
-    specs.push_back({absl::StrCat("operand", i), branch.input(i)});
-  }
-  for (int i : reached) specs.push_back({absl::StrCat("cotangent", i), branch.output(i)});
-  BodyBuilder builder(nullptr, absl::StrCat(branch.program().name, "_vjp"), specs);
-  const absl::Span<const Var> inputs(builder.inputs());
-  const std::vector<Var> outputs =
-      Inline(branch, builder.graph(), inputs.subspan(0, branch.num_inputs()));
-  std::vector<Var> ys, xs;
-  for (int i : reached) ys.push_back(outputs[i]);
-  for (int i : wanted) xs.push_back(inputs[i]);
-  for (Var g : Gradients(ys, xs, inputs.subspan(branch.num_inputs()))) builder.AddOutput(g);
-  return builder.Finish();
-}
-
 absl::StatusOr<std::vector<Cotangent>> IfVjp(const ops::VjpContext& c) {
   std::vector<int> reached, wanted;
   std::vector<Var> inputs(c.inputs.begin(), c.inputs.end());
@@ -134,7 +113,7 @@ absl::StatusOr<std::vector<Cotangent>> IfVjp(const ops::VjpContext& c) {
   Attrs attrs;
   for (absl::string_view name : kBranches) {
     ADJOINT_ASSIGN_OR_RETURN(BodyPtr gradient,
-                             BranchGradient(*BodyOf(c.attrs, name), reached, wanted));
+                             GradientBody(*BodyOf(c.attrs, name), reached, wanted));
     attrs.Set(name, BodyAttr(std::move(gradient)));
   }
   const std::vector<Var> gradients = c.builder.Apply(IfOp(), inputs, std::move(attrs), {});

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "graph/call.h"
 #include "graph/control_flow.h"
 #include "ops/op_list.h"
 
@@ -11,7 +12,7 @@ absl::Span<const ops::OpDef* const> AllOps() {
   static const std::vector<const ops::OpDef*>* const all = [] {
     const absl::Span<const ops::OpDef* const> plain = ops::AllOps();
     auto* const ops = new std::vector<const ops::OpDef*>(plain.begin(), plain.end());
-    for (const ops::OpDef* op : {&IfOp(), &ScanOp()}) ops->push_back(op);
+    for (const ops::OpDef* op : {&IfOp(), &ScanOp(), &LoopOp(), &CallOp()}) ops->push_back(op);
     return ops;
   }();
   return *all;

@@ -3,6 +3,7 @@
 #include "graph/passes/fold.h"
 #include "graph/passes/fuse_elementwise.h"
 #include "graph/passes/fuse_matmul.h"
+#include "graph/passes/inline_calls.h"
 #include "graph/passes/loops.h"
 #include "graph/passes/pass.h"
 #include "graph/passes/simplify.h"
@@ -12,6 +13,7 @@ namespace adjoint::graph {
 absl::Span<const Pass> AllPasses() {
   static const std::vector<Pass>* const passes = new std::vector<Pass>{
       {"dce", EliminateDeadCode},
+      {"inline_calls", InlineCalls},
       {"prune_bodies", PruneBodies},
       {"hoist_invariants", HoistInvariants},
       {"simplify", Simplify},

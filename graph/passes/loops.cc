@@ -8,6 +8,7 @@
 #include "core/status_macros.h"
 #include "graph/body.h"
 #include "graph/control_flow.h"
+#include "graph/loop.h"
 #include "graph/scan.h"
 #include "ops/leaf.h"
 #include "ops/shape_ops.h"
@@ -89,6 +90,38 @@ absl::StatusOr<Pruned> PruneScan(const Node& node, const std::vector<bool>& read
   return pruned;
 }
 
+absl::StatusOr<Pruned> PruneLoop(const Node& node, const std::vector<bool>& read) {
+  ADJOINT_ASSIGN_OR_RETURN(const LoopConfig loop, LoopConfig::From(node.attrs));
+  const Body& body = *loop.body;
+  // By output of the body, the first of which is the condition.
+  std::vector<bool> live = {true};
+  live.insert(live.end(), read.begin(), read.begin() + loop.first_stack());
+  for (size_t s = 0; s < loop.stacks.size(); ++s) {
+    if (read[loop.first_stack() + s]) live[1 + loop.stacks[s]] = true;
+  }
+  live = CloseOverCarries(body, loop.carries, 1, 1, std::move(live));
+  std::vector<bool> needed = InputsNeeded(body, Positions(live));
+  needed[0] = true;
+  LoopConfig now{.body = nullptr, .max_steps = loop.max_steps};
+  std::vector<int64_t> new_carry(loop.carries, -1);
+  for (int k = 0; k < loop.carries; ++k) {
+    needed[1 + k] = live[1 + k];
+    if (live[1 + k]) new_carry[k] = now.carries++;
+  }
+  Pruned pruned{.inputs = Positions(needed), .outputs = {}, .attrs = {}};
+  const std::vector<int> outputs = Positions(live);
+  for (size_t i = 1; i < outputs.size(); ++i) pruned.outputs.push_back(outputs[i] - 1);
+  ADJOINT_ASSIGN_OR_RETURN(now.body, Select(body, pruned.inputs, outputs));
+  for (size_t s = 0; s < loop.stacks.size(); ++s) {
+    if (!read[loop.first_stack() + s]) continue;
+    now.stacks.push_back(new_carry[loop.stacks[s]]);
+    pruned.outputs.push_back(loop.first_stack() + static_cast<int>(s));
+  }
+  pruned.outputs.push_back(loop.count());
+  pruned.attrs = now.ToAttrs();
+  return pruned;
+}
+
 // Nothing for ops without bodies.
 absl::StatusOr<std::optional<Pruned>> Prune(const Node& node, const std::vector<bool>& read) {
   std::optional<Pruned> pruned;
@@ -96,6 +129,8 @@ absl::StatusOr<std::optional<Pruned>> Prune(const Node& node, const std::vector<
     ADJOINT_ASSIGN_OR_RETURN(pruned, PruneIf(node, read));
   } else if (node.op == &ScanOp()) {
     ADJOINT_ASSIGN_OR_RETURN(pruned, PruneScan(node, read));
+  } else if (node.op == &LoopOp()) {
+    ADJOINT_ASSIGN_OR_RETURN(pruned, PruneLoop(node, read));
   }
   return pruned;
 }

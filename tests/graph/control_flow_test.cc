@@ -270,6 +270,57 @@ TEST(BodyTest, DamagedBodiesAreRefused) {
   EXPECT_THAT(std::string(FromProto(bad).status().message()), HasSubstr("is a capacity"));
 }
 
+TEST(LoopTest, RunsUntilItsConditionFails) {
+  Eager eager;
+  const Var x = eager.Input("x", Tensor::Of<float>({2}, {1, 3}));
+  const auto step = [&](Var i, Vars c, Vars) -> LoopStep {
+    const Var doubled = c[0] * 2.0;
+    return {ops::Less(ops::Sum(doubled), 30.0), {doubled}, {doubled, i}};
+  };
+  const Var yes = eager.Input("yes", Tensor::Scalar<bool>(true));
+  const Var no = eager.Input("no", Tensor::Scalar<bool>(false));
+  const WhileResult loop = Loop(yes, step, {x}, {}, {.max_steps = Dim(5)});
+  ASSERT_TRUE(eager.status().ok()) << eager.status();
+  EXPECT_EQ(eager.ValueOf(loop.count)->item<int64_t>(), 3);
+  EXPECT_THAT(eager.ValueOf(loop.carries[0])->data<float>(), ElementsAre(8, 24));
+  EXPECT_THAT(eager.ValueOf(loop.ys[0])->data<float>(),
+              ElementsAre(2, 6, 4, 12, 8, 24, 0, 0, 0, 0));
+  EXPECT_THAT(eager.ValueOf(loop.ys[1])->data<int64_t>(), ElementsAre(0, 1, 2, 0, 0));
+  EXPECT_THAT(eager.ValueOf(Gradients(ops::Sum(loop.carries[0]), {&x, 1})[0])->data<float>(),
+              ElementsAre(8, 8));
+  EXPECT_EQ(eager.ValueOf(Loop(yes, step, {x}, {}, {.max_steps = Dim(2)}).count)->item<int64_t>(),
+            2);
+  const WhileResult none = Loop(no, step, {x}, {}, {.max_steps = Dim(2)});
+  EXPECT_THAT(eager.ValueOf(none.carries[0])->data<float>(), ElementsAre(1, 3));
+  EXPECT_THAT(eager.ValueOf(none.ys[0])->data<float>(), ElementsAre(0, 0, 0, 0));
+}
+
+TEST(LoopTest, WithoutAGreatestNumberOfStepsThereIsNoGradient) {
+  Eager eager;
+  const Var x = eager.Input("x", Tensor::Scalar<float>(1));
+  const WhileResult loop = Loop(ops::Less(x, 10.0),
+                                [](Var, Vars c, Vars) -> LoopStep {
+                                  return {ops::Less(c[0] * 3.0, 10.0), {c[0] * 3.0}};
+                                },
+                                {x});
+  EXPECT_EQ(eager.ValueOf(loop.carries[0])->item<float>(), 27);
+  Gradients(loop.carries[0], {&x, 1});
+  EXPECT_THAT(std::string(eager.TakeStatus().message()), HasSubstr("give it max_steps"));
+}
+
+TEST(LoopTest, WhatNobodyReadsIsDropped) {
+  auto g = std::make_shared<Graph>();
+  const Var x = g->Input("x", F32({2}));
+  const WhileResult loop = Loop(ops::Less(ops::Sum(x), 10.0),
+                                [&](Var i, Vars c, Vars) -> LoopStep {
+                                  return {ops::Less(i, 3), {c[0] + x, ops::Exp(c[1])}, {c[1]}};
+                                },
+                                {x, x}, {}, {.max_steps = Dim(9)});
+  const Program compiled = Compiled(ProgramOf(g, {x}, {loop.carries[0]}));
+  const Node& node = *NodesOf(compiled, LoopOp())[0];
+  EXPECT_EQ(node.outputs.size(), 2u) << "the carry and the count: " << compiled.ToString();
+}
+
 TEST(IfTest, OnlyTheBranchTakenRuns) {
   Eager eager;
   const Var yes = eager.Input("yes", Tensor::Scalar<bool>(true));

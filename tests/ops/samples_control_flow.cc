@@ -1,5 +1,8 @@
 #include "tests/ops/samples_control_flow.h"
 
+#include <optional>
+
+#include "graph/call.h"
 #include "graph/control_flow.h"
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
@@ -114,6 +117,39 @@ Result Branching(Vars v) {
       {v[1]}, {v[0]}));
 }
 
+// At most six times: x is halved while its sum exceeds what is in v[1]. A matrix is captured.
+std::function<Result(Vars)> Halving(std::optional<Dim> max_steps) {
+  return [max_steps](Vars v) {
+    const graph::WhileResult loop = graph::Loop(
+        ops::Greater(ops::Sum(v[0]), v[1]),
+        [&](Var i, Vars c, Vars inv) -> graph::LoopStep {
+          const Var half = ops::Tanh(ops::MatMul(c[0], v[2])) * inv[0] + c[0] * 0.25;
+          const Var on = ops::LogicalAnd(ops::Greater(ops::Sum(half), v[1]), ops::Less(i, 4));
+          if (!max_steps.has_value()) return {on, {half}};
+          return {on, {half}, {ops::Square(half), i * 2}};
+        },
+        {v[0]}, {v[3]}, {.max_steps = max_steps});
+    Result all = loop.carries;
+    all.insert(all.end(), loop.ys.begin(), loop.ys.end());
+    all.push_back(loop.count);
+    return all;
+  };
+}
+
+SampleArg Positive(Shape shape) {
+  return {.spec = {DType::kF32, std::move(shape)}, .low = 0.5, .high = 1};
+}
+
+Result Clipped(Vars v) {
+  return graph::CustomGradient(
+      [](Vars in) { return Result{ops::Tanh(in[0]) * in[1]}; },
+      // The derivative, written otherwise, so that differences can check it.
+      [](Vars in, Vars out, Vars ct) {
+        return Result{ct[0] * (in[1] - out[0] * ops::Tanh(in[0])), ct[0] * ops::Tanh(in[0])};
+      },
+      v);
+}
+
 Result OneStep(Vars v, const std::function<StepResult(Vars, Vars)>& step,
                graph::ScanOptions options = {}) {
   return All(
@@ -203,6 +239,49 @@ std::vector<Sample> ControlFlowSamples() {
        .label = "branching",
        .args = {Floats({6, 3}), Floats({3})},
        .build = Branching},
+      {.op = "loop",
+       .label = "until",
+       .args = {Positive({2, 2}),
+                {.spec = {DType::kF32, {}}, .values = {0.25}},
+                Positive({2, 2}),
+                Positive({2})},
+       .build = Halving(Dim(6)),
+       .fast_kernel = "compiled"},
+      {.op = "loop",
+       .label = "to_the_end",
+       .args = {Positive({2, 2}),
+                {.spec = {DType::kF32, {}}, .values = {-9}},
+                Positive({2, 2}),
+                Positive({2})},
+       .build = Halving(Dim(3))},
+      {.op = "loop",
+       .label = "not_at_all",
+       .args = {Positive({2, 2}),
+                {.spec = {DType::kF32, {}}, .values = {99}},
+                Positive({2, 2}),
+                Positive({2})},
+       .build = Halving(Dim(3))},
+      {.op = "loop",
+       .label = "unbounded",
+       .args = {Positive({2, 2}),
+                {.spec = {DType::kF32, {}}, .values = {0.25}},
+                Positive({2, 2}),
+                Positive({2})},
+       .build = Halving(std::nullopt),
+       .gradient = false},
+      {.op = "call",
+       .label = "checkpoint",
+       .args = {Floats({3, 2}), Floats({2, 2})},
+       .build =
+           [](Vars v) {
+             return graph::Checkpoint(
+                 [&](Vars in) {
+                   return Result{ops::Tanh(ops::MatMul(in[0], v[1])), ops::Exp(in[0])};
+                 },
+                 v.subspan(0, 1));
+           },
+       .fast_kernel = "compiled"},
+      {.op = "call", .label = "custom", .args = {Floats({3, 2}), Floats({3, 2})}, .build = Clipped},
       {.op = "scan",
        .label = "passes_on",
        .args = {Floats({3}), Floats({4, 3})},
@@ -266,6 +345,34 @@ std::vector<ErrorSample> ControlFlowErrors() {
              return graph::If(v[0], none, none, {v[1]});
            },
        .message = "result 0 of then is not a value of it"},
+      {.op = "loop",
+       .args = {Condition(true), Floats({3})},
+       .build =
+           [](Vars v) {
+             return graph::Loop(v[0],
+                                [](Var, Vars c, Vars) {
+                                  return graph::LoopStep{c[0], {c[0]}};
+                                },
+                                {v[1]})
+                 .carries;
+           },
+       .message = "return first whether to go on as bool[], but takes i64[] and returns f32[3]"},
+      {.op = "loop",
+       .args = {Condition(true), Floats({3})},
+       .build =
+           [&](Vars v) {
+             return graph::Loop(v[0],
+                                [&](Var, Vars c, Vars) {
+                                  return graph::LoopStep{v[0], {c[0]}, {c[0]}};
+                                },
+                                {v[1]})
+                 .carries;
+           },
+       .message = "the steps return 1 values to be stacked; that needs the greatest number"},
+      {.op = "call",
+       .args = {Floats({3})},
+       .build = [](Vars v) { return graph::Checkpoint([](Vars) { return Result{Var{}}; }, v); },
+       .message = "result 0 of checkpoint is not a value of it"},
       {.op = "scan",
        .args = {Floats({3}), Floats({4, 3})},
        .build =
