@@ -22,6 +22,7 @@
 #include "ops/leaf.h"
 #include "ops/matmul.h"
 #include "ops/pool.h"
+#include "ops/quantize.h"
 #include "ops/random.h"
 #include "ops/ravel_indices.h"
 #include "ops/reduce.h"
@@ -116,6 +117,7 @@ absl::Span<const OpDef* const> AllOps() {
       &CsrMatMulOp(),
       &CsrTransposedMatMulOp(),
       &CsrSampledMatMulOp(),
+      &MatMulIntegerOp(),
       // convolution
       &ConvOp(),
       &ConvInputGradientOp(),

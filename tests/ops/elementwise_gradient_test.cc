@@ -14,7 +14,10 @@
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
+#include "ops/clip.h"
 #include "ops/comparison.h"
+#include "ops/more_activations.h"
+#include "ops/rounding.h"
 
 namespace adjoint::graph {
 namespace {
@@ -67,6 +70,19 @@ TEST(ElementwiseGradientTest, KinksHaveTheSlopeTheyDocument) {
             (Doubles{-1, 0, 1}));
   EXPECT_EQ(GradientsOf([](absl::Span<const Var> x) { return ops::Sqrt(x[0]); }, {{0, 4}})[0],
             (Doubles{kInf, 0.25}));
+  EXPECT_EQ(
+      GradientsOf([](absl::Span<const Var> x) { return ops::HardSwish(x[0]); }, {{-3, 0, 3}})[0],
+      (Doubles{0, 0.5, 1}));
+  EXPECT_EQ(
+      GradientsOf([](absl::Span<const Var> x) { return ops::ClipByNorm(x[0], 2); }, {{0, 0}})[0],
+      (Doubles{1, 1}));
+  // Of a remainder's divisor: minus the whole quotient.
+  EXPECT_EQ(GradientsOf([](absl::Span<const Var> x) { return ops::Mod(x[0], x[1]); },
+                        {{7, -7, 6}, {3, 3, 3}}),
+            (std::vector<Doubles>{{1, 1, 1}, {-2, 3, -2}}));
+  EXPECT_EQ(GradientsOf([](absl::Span<const Var> x) { return ops::Fmod(x[0], x[1]); },
+                        {{7, -7, 6}, {3, 3, 3}}),
+            (std::vector<Doubles>{{1, 1, 1}, {-2, 2, -2}}));
 }
 
 TEST(ElementwiseGradientTest, PowAtTheEdgesOfItsDomain) {

@@ -246,6 +246,7 @@ std::vector<Sample> ElementwiseSamples() {
   AddComparison(&samples);
   AddOthers(&samples);
   for (Sample& sample : FunctionSamples()) samples.push_back(std::move(sample));
+  for (Sample& sample : QuantizeSamples()) samples.push_back(std::move(sample));
   return samples;
 }
 
@@ -281,6 +282,7 @@ std::vector<ErrorSample> ElementwiseErrors() {
                     .build = where,
                     .message = "shapes [2] and [3] do not broadcast: axis -1 has 2 and 3"});
   for (ErrorSample& error : FunctionErrors()) errors.push_back(std::move(error));
+  for (ErrorSample& error : QuantizeErrors()) errors.push_back(std::move(error));
   return errors;
 }
 

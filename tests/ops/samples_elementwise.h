@@ -10,6 +10,8 @@ namespace adjoint::testing {
 // Parts of ElementwiseSamples() and ElementwiseErrors() with files of their own.
 std::vector<Sample> FunctionSamples();  // elementary functions, rounding, bits, activations
 std::vector<ErrorSample> FunctionErrors();
+std::vector<Sample> QuantizeSamples();  // 8-bit quantization and products
+std::vector<ErrorSample> QuantizeErrors();
 
 }  // namespace adjoint::testing
 
