@@ -21,6 +21,7 @@
 #include "ops/layer_norm.h"
 #include "ops/leaf.h"
 #include "ops/matmul.h"
+#include "ops/nonzero.h"
 #include "ops/pool.h"
 #include "ops/quantize.h"
 #include "ops/random.h"
@@ -30,6 +31,7 @@
 #include "ops/scatter.h"
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
+#include "ops/sort.h"
 
 namespace adjoint::ops {
 
@@ -168,6 +170,11 @@ absl::Span<const OpDef* const> AllOps() {
       &ScatterOp(),
       &ScatterAlongAxisOp(),
       &SegmentIdsOp(),
+      &NonZeroOp(),
+      &UniqueOp(),
+      // order
+      &ArgSortOp(),
+      &TopKIndicesOp(),
       // random
       &DropoutOp(),
       &RandomUniformOp(),

@@ -96,6 +96,24 @@ struct RowLoop {
   }
 };
 
+// Reduces each of `rows` rows of n <= kRun elements.
+template <class P>
+struct RowsLoop {
+  using T = typename P::Element;
+  static ADJOINT_INLINE void Run(const T* __restrict x, int64_t n, int64_t rows,
+                                 typename P::Total* __restrict total) {
+    if (n >= kLanes) {
+      for (int64_t row = 0; row < rows; ++row) total[row] = RowLoop<P>::Run(x + row * n, n);
+      return;
+    }
+    for (int64_t row = 0; row < rows; ++row) {
+      typename P::Lane acc = P::kFirst;
+      for (int64_t i = 0; i < n; ++i) acc = P::Next(acc, x[row * n + i]);
+      total[row] = static_cast<typename P::Total>(acc);
+    }
+  }
+};
+
 // Joins column j of `rows` rows to total[j], for j < width <= kStrip.
 template <class P>
 struct ColumnLoop {
@@ -194,6 +212,10 @@ struct Stage {
   size_t partial_bytes() const { return runs > 1 ? runs * outputs() * sizeof(Total) : 0; }
 
   void Execute(const T* x, T* y, Total* partials) const {
+    if (inner == 1 && runs == 1) {
+      ExecuteRows(x, y);
+      return;
+    }
     const int64_t parts = outer * runs * strips;
     const int64_t part_size = std::min(run, reduced) * strip;
     const int64_t grain = std::max<int64_t>(1, kGrain / part_size);
@@ -228,6 +250,20 @@ struct Stage {
   }
 
  private:
+  // Whole rows, each in one part.
+  void ExecuteRows(const T* x, T* y) const {
+    static const auto rows_loop = Simd<RowsLoop<P>>::Select();
+    ParallelForRange(outer, std::max<int64_t>(1, kGrain / reduced),
+                     [&](int64_t begin, int64_t end) {
+                       Total total[kStrip];
+                       for (int64_t first = begin; first < end; first += kStrip) {
+                         const int64_t rows = std::min(kStrip, end - first);
+                         rows_loop(x + first * reduced, reduced, rows, total);
+                         for (int64_t j = 0; j < rows; ++j) y[first + j] = Finished(total[j]);
+                       }
+                     });
+  }
+
   T Finished(Total total) const {
     if constexpr (std::is_floating_point_v<T>) {
       return static_cast<T>(total / static_cast<Total>(divisor));

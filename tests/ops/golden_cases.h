@@ -20,6 +20,8 @@ GoldenBuild GoldenEinsum(std::string equation);
 
 // Those of tests/golden/losses_torch.json.
 std::map<std::string, GoldenBuild> TorchLossCases();
+// What the cases of tests/golden/reductions_torch.json are.
+std::map<std::string, GoldenBuild> ReductionCases();
 
 }  // namespace adjoint::testing
 

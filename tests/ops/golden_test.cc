@@ -123,6 +123,7 @@ void CheckFile(const std::string& file, const std::map<std::string, GoldenBuild>
 
 TEST(GoldenTest, NumPy) { CheckFile("ops_numpy.json", NumPyCases()); }
 TEST(GoldenTest, TorchLosses) { CheckFile("losses_torch.json", TorchLossCases()); }
+TEST(GoldenTest, Reductions) { CheckFile("reductions_torch.json", ReductionCases()); }
 
 }  // namespace
 }  // namespace adjoint::testing

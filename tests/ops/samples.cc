@@ -17,6 +17,7 @@ std::vector<Sample> AllSamples() {
   Append(ShapeSamples(), &all);
   Append(ReduceSamples(), &all);
   Append(IndexingSamples(), &all);
+  Append(SortSamples(), &all);
   Append(StatisticsSamples(), &all);
   Append(NormalizationSamples(), &all);
   Append(ScatterSamples(), &all);
@@ -36,6 +37,7 @@ std::vector<ErrorSample> AllErrors() {
   Append(ShapeErrors(), &all);
   Append(ReduceErrors(), &all);
   Append(IndexingErrors(), &all);
+  Append(SortErrors(), &all);
   Append(StatisticsErrors(), &all);
   Append(NormalizationErrors(), &all);
   Append(ScatterErrors(), &all);

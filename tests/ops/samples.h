@@ -49,6 +49,7 @@ std::vector<Sample> MatMulSamples();    // matmul, CSR products
 std::vector<Sample> ShapeSamples();     // reshape, transpose, broadcast, concat, slice, cast, ...
 std::vector<Sample> ReduceSamples();    // sum, mean, softmax, log-softmax
 std::vector<Sample> IndexingSamples();  // gather, scatter-add, one-hot
+std::vector<Sample> SortSamples();
 std::vector<Sample> ScatterSamples();
 std::vector<Sample> NormalizationSamples();
 std::vector<Sample> StatisticsSamples();
@@ -67,6 +68,7 @@ std::vector<ErrorSample> ShapeErrors();
 std::vector<ErrorSample> RearrangeErrors();
 std::vector<ErrorSample> ReduceErrors();
 std::vector<ErrorSample> IndexingErrors();
+std::vector<ErrorSample> SortErrors();
 std::vector<ErrorSample> ScatterErrors();
 std::vector<ErrorSample> NormalizationErrors();
 std::vector<ErrorSample> StatisticsErrors();
