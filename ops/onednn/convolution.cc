@@ -24,7 +24,8 @@ constexpr double kMinPartFlops = 4e6;
 constexpr int64_t kMaxParts = 32;
 // Parts of a gradient of weights have weights of their own, to be merged.
 constexpr int64_t kMaxMergedParts = 8;
-// Images that a primitive takes at once while they are in another layout: what a cache holds.
+// Images that a primitive takes at once while they are in another layout: what
+// a cache holds.
 constexpr int64_t kChunkBytes = 768 << 10;
 constexpr int64_t kMergeGrain = 1 << 14;
 
@@ -33,16 +34,17 @@ size_t Aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 enum Tensor { kX, kW, kY, kTensors };
 
-// One tensor of a convolution: as it lies in memory, and as the primitive wants it.
+// One tensor of a convolution: as it lies in memory, and as the primitive wants
+// it.
 struct Operand {
   memory::desc plain, inner;
   dnnl::reorder reorder;  // null where they are the same
   bool Reordered() const { return reorder.get(true) != nullptr; }
 };
 
-// A convolution of `batch` images.
+// A convolution of `batch` images to `out` channels a group.
 struct Plan {
-  int64_t batch = 0;
+  int64_t batch = 0, out = 0;
   dnnl::primitive primitive;
   std::array<Operand, kTensors> operands;
   memory::desc bias, scratch;
@@ -50,11 +52,18 @@ struct Plan {
   std::string implementation;
 };
 
-// Images first .. first + batch of the plan.
+// Images first .. first + batch of the plan, and of their results the channels
+// of a block.
 struct Item {
   int plan;
   int64_t first;
+  int64_t block = 0;
 };
+
+// Output channels of a block are a multiple of this: as many as any layout of
+// oneDNN's interleaves.
+constexpr int64_t kBlockMultiple = 16;
+constexpr int64_t kMaxBlocks = 4;
 
 class ConvolutionKernel : public Kernel {
  public:
@@ -64,12 +73,12 @@ class ConvolutionKernel : public Kernel {
     std::vector<dnnl_exec_arg_t> args;
   };
   struct State : KernelState {
-    explicit State(const dnnl::engine& engine) : stream(engine) {}
+    explicit State(const dnnl::engine &engine) : stream(engine) {}
     dnnl::stream stream;
     std::vector<std::vector<Handles>> parts;  // [part][plan]
   };
 
-  absl::Status Run(const KernelArgs& args) const override;
+  absl::Status Run(const KernelArgs &args) const override;
   size_t scratch_bytes() const override { return shared_bytes_ + parts_.size() * part_bytes_; }
   std::unique_ptr<KernelState> MakeState() const override;
   std::string implementation() const override { return plans_[0].implementation; }
@@ -79,14 +88,16 @@ class ConvolutionKernel : public Kernel {
 
   // Where a tensor's elements are, for one image and one run.
   struct Data {
-    std::array<char*, kTensors> tensors;
-    char* bias;
+    std::array<char *, kTensors> tensors;
+    char *bias;
   };
 
-  Data DataOf(const KernelArgs& args) const;
-  dnnl_status_t ReorderWeights(const KernelArgs& args) const;
-  dnnl_status_t RunItem(const Item& item, int64_t part, const KernelArgs& args) const;
-  void Merge(const KernelArgs& args) const;
+  Data DataOf(const KernelArgs &args) const;
+  dnnl_status_t ReorderWeights(const KernelArgs &args) const;
+  dnnl_status_t RunItem(const Item &item, int64_t part, const KernelArgs &args) const;
+  void Merge(const KernelArgs &args) const;
+  // From a block of output channels to the next.
+  size_t BlockBytes(Tensor t) const;
 
   ConvolutionConfig config_;
   Tensor written_ = kY;
@@ -95,17 +106,26 @@ class ConvolutionKernel : public Kernel {
   std::vector<Plan> plans_;
   std::vector<Item> items_;
   std::vector<std::pair<int, int>> parts_;  // items first .. last-1
-  // Scratch: the weights of each plan, then for each part its tensors in the plan's layout, its
-  // gradient of the weights, and oneDNN's own.
+  // With one image at a time the result's channels may be cut instead, into
+  // blocks of so many.
+  int64_t block_ = 0;  // 0: they are not
+  // Scratch: the weights of each plan, or of each block, then for each part its
+  // tensors in the plan's layout, its gradient of the weights, and oneDNN's
+  // own.
   size_t shared_bytes_ = 0, part_bytes_ = 0;
-  std::vector<size_t> weights_offset_;  // of each plan
+  struct Weights {
+    int plan;
+    int64_t block;
+    size_t offset;
+  };
+  std::vector<Weights> weights_at_;
   std::array<size_t, kTensors> inner_offset_ = {};
   size_t merged_offset_ = 0, scratch_offset_ = 0;
 };
 
-ConvolutionKernel::Data ConvolutionKernel::DataOf(const KernelArgs& args) const {
-  auto in = [&](int i) { return static_cast<char*>(const_cast<void*>(args.inputs[i])); };
-  char* const out = static_cast<char*>(args.outputs[0]);
+ConvolutionKernel::Data ConvolutionKernel::DataOf(const KernelArgs &args) const {
+  auto in = [&](int i) { return static_cast<char *>(const_cast<void *>(args.inputs[i])); };
+  char *const out = static_cast<char *>(args.outputs[0]);
   switch (config_.pass) {
     case ConvolutionPass::kInputGradient:
       return {{out, in(1), in(0)}, nullptr};
@@ -119,9 +139,9 @@ ConvolutionKernel::Data ConvolutionKernel::DataOf(const KernelArgs& args) const 
 
 std::unique_ptr<KernelState> ConvolutionKernel::MakeState() const {
   // Only out of memory can fail here, as in any allocation.
-  const dnnl::engine& engine = CpuEngine();
+  const dnnl::engine &engine = CpuEngine();
   auto state = std::make_unique<State>(engine);
-  auto wrap = [&](const memory::desc& desc) { return memory(desc, engine, nullptr); };
+  auto wrap = [&](const memory::desc &desc) { return memory(desc, engine, nullptr); };
   std::array<int, kTensors> ids = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
   if (config_.pass == ConvolutionPass::kInputGradient) {
     ids = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST};
@@ -129,9 +149,9 @@ std::unique_ptr<KernelState> ConvolutionKernel::MakeState() const {
     ids = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST};
   }
   for (size_t part = 0; part < parts_.size(); ++part) {
-    std::vector<Handles>& all = state->parts.emplace_back();
-    for (const Plan& plan : plans_) {
-      Handles& h = all.emplace_back();
+    std::vector<Handles> &all = state->parts.emplace_back();
+    for (const Plan &plan : plans_) {
+      Handles &h = all.emplace_back();
       for (int t = 0; t < kTensors; ++t) {
         h.plain[t] = wrap(plan.operands[t].plain);
         h.inner[t] = wrap(plan.operands[t].inner);
@@ -148,26 +168,26 @@ std::unique_ptr<KernelState> ConvolutionKernel::MakeState() const {
   return state;
 }
 
-void Set(const memory& m, char* data) { dnnl_memory_set_data_handle(m.get(), data); }
+void Set(const memory &m, char *data) { dnnl_memory_set_data_handle(m.get(), data); }
 
-dnnl_status_t Reorder(const dnnl::reorder& reorder, const dnnl::stream& stream, const memory& from,
-                      const memory& to, const memory& scratch) {
+dnnl_status_t Reorder(const dnnl::reorder &reorder, const dnnl::stream &stream, const memory &from,
+                      const memory &to, const memory &scratch) {
   const dnnl_exec_arg_t args[] = {
       {DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}, {DNNL_ARG_SCRATCHPAD, scratch.get()}};
   return dnnl_primitive_execute(reorder.get(), stream.get(), 3, args);
 }
 
 // Weights that are read, for all parts.
-dnnl_status_t ConvolutionKernel::ReorderWeights(const KernelArgs& args) const {
-  State& state = *static_cast<State*>(args.state);
+dnnl_status_t ConvolutionKernel::ReorderWeights(const KernelArgs &args) const {
+  State &state = *static_cast<State *>(args.state);
   const OneThreadScope one_thread;
-  char* const scratch = static_cast<char*>(args.scratch);
-  for (size_t i = 0; i < plans_.size(); ++i) {
-    const Operand& w = plans_[i].operands[kW];
+  char *const scratch = static_cast<char *>(args.scratch);
+  for (const Weights &at : weights_at_) {
+    const Operand &w = plans_[at.plan].operands[kW];
     if (!w.Reordered()) continue;
-    const Handles& h = state.parts[0][i];
-    Set(h.plain[kW], DataOf(args).tensors[kW]);
-    Set(h.inner[kW], scratch + weights_offset_[i]);
+    const Handles &h = state.parts[0][at.plan];
+    Set(h.plain[kW], DataOf(args).tensors[kW] + at.block * BlockBytes(kW));
+    Set(h.inner[kW], scratch + at.offset);
     Set(h.scratch, scratch + shared_bytes_ + scratch_offset_);
     const dnnl_status_t status =
         Reorder(w.reorder, state.stream, h.plain[kW], h.inner[kW], h.scratch);
@@ -176,25 +196,36 @@ dnnl_status_t ConvolutionKernel::ReorderWeights(const KernelArgs& args) const {
   return dnnl_success;
 }
 
-dnnl_status_t ConvolutionKernel::RunItem(const Item& item, int64_t part,
-                                         const KernelArgs& args) const {
-  State& state = *static_cast<State*>(args.state);
-  const Plan& plan = plans_[item.plan];
-  const Handles& h = state.parts[part][item.plan];
-  char* const shared = static_cast<char*>(args.scratch);
-  char* const own = shared + shared_bytes_ + part * part_bytes_;
+size_t ConvolutionKernel::BlockBytes(Tensor t) const {
+  const size_t channels = block_ * sizeof(float);
+  if (t == kX || block_ == 0) return 0;
+  if (t == kW) return channels * (weights_ / config_.out);
+  return config_.channels_last ? channels
+                               : channels * (image_bytes_[kY] / sizeof(float) / config_.out);
+}
+
+dnnl_status_t ConvolutionKernel::RunItem(const Item &item, int64_t part,
+                                         const KernelArgs &args) const {
+  State &state = *static_cast<State *>(args.state);
+  const Plan &plan = plans_[item.plan];
+  const Handles &h = state.parts[part][item.plan];
+  char *const shared = static_cast<char *>(args.scratch);
+  char *const own = shared + shared_bytes_ + part * part_bytes_;
   const Data data = DataOf(args);
   Set(h.scratch, own + scratch_offset_);
-  if (config_.bias) Set(h.bias, data.bias);
+  if (config_.bias) Set(h.bias, data.bias + item.block * block_ * sizeof(float));
   for (int t = 0; t < kTensors; ++t) {
-    const Operand& operand = plan.operands[t];
-    char* plain = data.tensors[t] + item.first * image_bytes_[t];
+    const Operand &operand = plan.operands[t];
+    char *plain = data.tensors[t] + item.first * image_bytes_[t] +
+                  item.block * BlockBytes(static_cast<Tensor>(t));
     if (t == kW && written_ == kW && parts_.size() > 1) plain = own + merged_offset_;
     Set(h.plain[t], plain);
     if (!operand.Reordered()) {
       Set(h.inner[t], plain);
     } else if (t == kW && written_ != kW) {
-      Set(h.inner[t], shared + weights_offset_[item.plan]);
+      // Of several blocks the entries are in their order; else in that of the
+      // plans.
+      Set(h.inner[t], shared + weights_at_[block_ > 0 ? item.block : item.plan].offset);
     } else {
       Set(h.inner[t], own + inner_offset_[t]);
       if (t == written_) continue;
@@ -205,18 +236,19 @@ dnnl_status_t ConvolutionKernel::RunItem(const Item& item, int64_t part,
   }
   const dnnl_status_t status = dnnl_primitive_execute(
       plan.primitive.get(), state.stream.get(), static_cast<int>(h.args.size()), h.args.data());
-  const Operand& result = plan.operands[written_];
+  const Operand &result = plan.operands[written_];
   if (status != dnnl_success || !result.Reordered()) return status;
   return Reorder(result.reorder, state.stream, h.inner[written_], h.plain[written_], h.scratch);
 }
 
 // The gradient of the weights: the sum over the parts, in their order.
-void ConvolutionKernel::Merge(const KernelArgs& args) const {
-  float* const out = static_cast<float*>(args.outputs[0]);
-  const char* const first = static_cast<const char*>(args.scratch) + shared_bytes_ + merged_offset_;
+void ConvolutionKernel::Merge(const KernelArgs &args) const {
+  float *const out = static_cast<float *>(args.outputs[0]);
+  const char *const first =
+      static_cast<const char *>(args.scratch) + shared_bytes_ + merged_offset_;
   ParallelForRange(weights_, kMergeGrain, [&](int64_t begin, int64_t end) {
     for (size_t part = 0; part < parts_.size(); ++part) {
-      const float* const from = reinterpret_cast<const float*>(first + part * part_bytes_);
+      const float *const from = reinterpret_cast<const float *>(first + part * part_bytes_);
       if (part == 0) {
         std::copy(from + begin, from + end, out + begin);
       } else {
@@ -226,7 +258,7 @@ void ConvolutionKernel::Merge(const KernelArgs& args) const {
   });
 }
 
-absl::Status ConvolutionKernel::Run(const KernelArgs& args) const {
+absl::Status ConvolutionKernel::Run(const KernelArgs &args) const {
   std::atomic<dnnl_status_t> failed{dnnl_success};
   if (written_ != kW) failed = ReorderWeights(args);
   auto run = [&](int64_t part) {
@@ -249,24 +281,26 @@ absl::Status ConvolutionKernel::Run(const KernelArgs& args) const {
   return absl::OkStatus();
 }
 
-// A convolution's descriptors and implementation; the difference between oneDNN 2 and 3 lies here.
-// False when oneDNN has none.
+// A convolution's descriptors and implementation; the difference between oneDNN
+// 2 and 3 lies here. False when oneDNN has none.
 class Describer {
  public:
-  Describer(const ConvolutionConfig& c, int64_t batch) : c_(c) {
+  // `out` channels a group of the result's `c.out`, which are all of them
+  // unless there is one group.
+  Describer(const ConvolutionConfig &c, int64_t batch, int64_t out) : c_(c) {
     // Two spatial axes, or three where the first is more than a formality.
     const int first =
         c.x[0] == 1 && c.kernel[0] == 1 && c.y[0] == 1 && c.pads_begin[0] == 0 && c.pads_end[0] == 0
             ? 1
             : 0;
-    auto tail = [&](const std::vector<int64_t>& v) { return Dims(v.begin() + first, v.end()); };
+    auto tail = [&](const std::vector<int64_t> &v) { return Dims(v.begin() + first, v.end()); };
     strides_ = tail(c.strides);
     pads_begin_ = tail(c.pads_begin);
     pads_end_ = tail(c.pads_end);
     dilates_ = tail(c.dilations);
-    for (auto& d : dilates_) --d;
-    Dims x = {batch, c.groups * c.in}, y = {batch, c.groups * c.out};
-    Dims w = c.groups == 1 ? Dims{c.out, c.in} : Dims{c.groups, c.out, c.in};
+    for (auto &d : dilates_) --d;
+    Dims x = {batch, c.groups * c.in}, y = {batch, c.groups * out};
+    Dims w = c.groups == 1 ? Dims{out, c.in} : Dims{c.groups, out, c.in};
     for (auto n : tail(c.x)) x.push_back(n);
     for (auto n : tail(c.y)) y.push_back(n);
     for (auto n : tail(c.kernel)) w.push_back(n);
@@ -280,11 +314,21 @@ class Describer {
     dims_ = {x, w, y};
     plain_ = {memory::desc(x, f32, maps), memory::desc(w, f32, weights),
               memory::desc(y, f32, maps)};
-    if (c.bias) bias_ = memory::desc({c.groups * c.out}, f32, tag::a);
+    if (out != c.out) {
+      // A slice of the channels; there is one image.
+      Dims strides = {1, 1};
+      for (auto n : tail(c.y)) strides.push_back(n);
+      int64_t stride = c.channels_last ? c.out : 1;
+      for (size_t i = strides.size(); i-- > 2;) strides[i] = std::exchange(stride, stride * y[i]);
+      strides[1] = c.channels_last ? 1 : stride;
+      strides[0] = c.channels_last ? stride : stride * c.out;
+      plain_[kY] = memory::desc(y, f32, strides);
+    }
+    if (c.bias) bias_ = memory::desc({c.groups * out}, f32, tag::a);
   }
 
   // With maps as they lie in memory, or as oneDNN likes them.
-  bool Describe(bool maps_as_they_are, Plan* plan) const {
+  bool Describe(bool maps_as_they_are, Plan *plan) const {
     std::array<memory::desc, kTensors> want;
     for (int t = 0; t < kTensors; ++t) {
       want[t] = t != kW && maps_as_they_are
@@ -341,8 +385,8 @@ class Describer {
 
  private:
   template <class PrimitiveDesc>
-  bool Take(const PrimitiveDesc& pd, const std::array<memory::desc, kTensors>& inner,
-            Plan* plan) const {
+  bool Take(const PrimitiveDesc &pd, const std::array<memory::desc, kTensors> &inner,
+            Plan *plan) const {
     plan->implementation = pd.impl_info_str();
     if (IsReferenceImplementation(plan->implementation)) return false;
     plan->scratch = pd.scratchpad_desc();
@@ -352,7 +396,7 @@ class Describer {
                            : c_.pass == ConvolutionPass::kInputGradient ? kX
                                                                         : kW;
     for (int t = 0; t < kTensors; ++t) {
-      Operand& operand = plan->operands[t];
+      Operand &operand = plan->operands[t];
       operand.plain = plain_[t];
       operand.inner = inner[t];
       if (operand.plain == operand.inner) continue;
@@ -368,38 +412,39 @@ class Describer {
     plan->primitive = Make(pd);
     return true;
   }
-  static dnnl::primitive Make(const dnnl::convolution_forward::primitive_desc& pd) {
+  static dnnl::primitive Make(const dnnl::convolution_forward::primitive_desc &pd) {
     return dnnl::convolution_forward(pd);
   }
-  static dnnl::primitive Make(const dnnl::convolution_backward_data::primitive_desc& pd) {
+  static dnnl::primitive Make(const dnnl::convolution_backward_data::primitive_desc &pd) {
     return dnnl::convolution_backward_data(pd);
   }
-  static dnnl::primitive Make(const dnnl::convolution_backward_weights::primitive_desc& pd) {
+  static dnnl::primitive Make(const dnnl::convolution_backward_weights::primitive_desc &pd) {
     return dnnl::convolution_backward_weights(pd);
   }
 
-  const ConvolutionConfig& c_;
+  const ConvolutionConfig &c_;
   Dims strides_, dilates_, pads_begin_, pads_end_;
   std::array<Dims, kTensors> dims_;
   std::array<memory::desc, kTensors> plain_;
   memory::desc bias_;
 };
 
-int64_t Product(const std::vector<int64_t>& extents) {
+int64_t Product(const std::vector<int64_t> &extents) {
   int64_t product = 1;
   for (int64_t n : extents) product *= n;
   return product;
 }
 
-// Cuts the batch and creates the primitives: at most two, for full chunks and for the rest.
+// Cuts the batch and creates the primitives: at most two, for full chunks and
+// for the rest.
 class Planner {
  public:
-  explicit Planner(const ConvolutionConfig& config) : c_(config) {}
+  explicit Planner(const ConvolutionConfig &config) : c_(config) {}
 
   // Null when oneDNN has no fast implementation. May throw dnnl::error.
   std::unique_ptr<Kernel> Plan() {
     kernel_ = std::make_unique<ConvolutionKernel>();
-    ConvolutionKernel& k = *kernel_;
+    ConvolutionKernel &k = *kernel_;
     k.config_ = c_;
     k.written_ = c_.pass == ConvolutionPass::kForward         ? kY
                  : c_.pass == ConvolutionPass::kInputGradient ? kX
@@ -408,8 +453,13 @@ class Planner {
     k.image_bytes_[kX] = c_.groups * c_.in * Product(c_.x) * sizeof(float);
     k.image_bytes_[kY] = c_.groups * c_.out * Product(c_.y) * sizeof(float);
     Cut();
-    for (const int64_t batch : batches_) {
-      if (!AddPlan(batch)) return nullptr;
+    if (k.block_ > 0) {
+      if (!AddPlan(1, k.block_)) return nullptr;
+      if (c_.out % k.block_ != 0 && !AddPlan(1, c_.out % k.block_)) return nullptr;
+    } else {
+      for (const int64_t batch : batches_) {
+        if (!AddPlan(batch, c_.out)) return nullptr;
+      }
     }
     LayOut();
     return std::move(kernel_);
@@ -417,19 +467,25 @@ class Planner {
 
  private:
   void Cut() {
-    ConvolutionKernel& k = *kernel_;
+    ConvolutionKernel &k = *kernel_;
     const double image_flops =
         2.0 * c_.groups * c_.out * c_.in * Product(c_.y) * Product(c_.kernel);
     double most = std::clamp<double>(image_flops * c_.batch / kMinPartFlops, 1, kMaxParts);
     int64_t chunk = INT64_MAX;
     const int64_t image_bytes = k.image_bytes_[kX] + k.image_bytes_[kY];
     if (c_.pass == ConvolutionPass::kWeightsGradient) {
-      // Not more parts than it takes for the weights to be as large as the maps.
+      // Not more parts than it takes for the weights to be as large as the
+      // maps.
       const double maps = 1.0 * image_bytes * c_.batch;
       most = std::min(
           {most, 1.0 * kMaxMergedParts, std::max(2.0, maps / (k.weights_ * sizeof(float)))});
     } else {
       chunk = std::max<int64_t>(1, kChunkBytes / image_bytes);
+    }
+    if (c_.pass == ConvolutionPass::kForward && c_.groups == 1 && c_.batch < most / 2 &&
+        c_.out >= 2 * kBlockMultiple) {
+      CutChannels(std::min<int64_t>(kMaxBlocks, static_cast<int64_t>(most) / c_.batch));
+      return;
     }
     const int64_t share = CeilDiv(c_.batch, static_cast<int64_t>(most));
     chunk = std::min(chunk, share);
@@ -445,12 +501,28 @@ class Planner {
     }
   }
 
+  // Few images: each one's channels are cut into `most` blocks at the most. Each block brings the
+  // image into its layout for itself, so there should not be many.
+  void CutChannels(int64_t most) {
+    ConvolutionKernel &k = *kernel_;
+    k.block_ = CeilDiv(CeilDiv(c_.out, most), kBlockMultiple) * kBlockMultiple;
+    const int64_t blocks = CeilDiv(c_.out, k.block_);
+    for (int64_t i = 0; i < c_.batch; ++i) {
+      for (int64_t block = 0; block < blocks; ++block) {
+        const int items = static_cast<int>(k.items_.size());
+        k.items_.push_back({(block + 1) * k.block_ > c_.out ? 1 : 0, i, block});
+        k.parts_.emplace_back(items, items + 1);
+      }
+    }
+  }
+
   // Maps as they lie in memory where that is as good: channels at the end.
-  bool AddPlan(int64_t batch) {
-    const Describer describer(c_, batch);
+  bool AddPlan(int64_t batch, int64_t out) {
+    const Describer describer(c_, batch, out);
     onednn::Plan plan;
     plan.batch = batch;
-    if (!(c_.channels_last && describer.Describe(true, &plan) &&
+    plan.out = out;
+    if (!(c_.channels_last && out == c_.out && describer.Describe(true, &plan) &&
           absl::string_view(plan.implementation).substr(0, 4) != "gemm") &&
         !describer.Describe(false, &plan)) {
       return false;
@@ -460,22 +532,23 @@ class Planner {
   }
 
   void LayOut() {
-    ConvolutionKernel& k = *kernel_;
+    ConvolutionKernel &k = *kernel_;
     size_t scratch = 0;
     std::array<size_t, kTensors> inner = {};
-    for (const onednn::Plan& plan : k.plans_) {
+    for (const onednn::Plan &plan : k.plans_) {
       scratch = std::max(scratch, plan.scratch_bytes);
-      k.weights_offset_.push_back(k.shared_bytes_);
       for (int t = 0; t < kTensors; ++t) {
-        const Operand& operand = plan.operands[t];
-        if (!operand.Reordered()) continue;
-        const size_t bytes = Aligned(operand.inner.get_size());
-        if (t == kW && k.written_ != kW) {
-          k.shared_bytes_ += bytes;
-        } else {
-          inner[t] = std::max(inner[t], bytes);
-        }
+        const Operand &operand = plan.operands[t];
+        if (!operand.Reordered() || (t == kW && k.written_ != kW)) continue;
+        inner[t] = std::max(inner[t], Aligned(operand.inner.get_size()));
       }
+    }
+    const int64_t sets = k.block_ > 0 ? CeilDiv(c_.out, k.block_) : k.plans_.size();
+    for (int64_t i = 0; k.written_ != kW && i < sets; ++i) {
+      const int plan = k.block_ == 0 ? static_cast<int>(i) : (i + 1) * k.block_ > c_.out ? 1 : 0;
+      k.weights_at_.push_back({plan, k.block_ == 0 ? 0 : i, k.shared_bytes_});
+      const Operand &w = k.plans_[plan].operands[kW];
+      if (w.Reordered()) k.shared_bytes_ += Aligned(w.inner.get_size());
     }
     for (int t = 0; t < kTensors; ++t) {
       k.inner_offset_[t] = k.part_bytes_;
@@ -489,14 +562,14 @@ class Planner {
     k.part_bytes_ += Aligned(scratch);
   }
 
-  const ConvolutionConfig& c_;
+  const ConvolutionConfig &c_;
   std::unique_ptr<ConvolutionKernel> kernel_;
   std::vector<int64_t> batches_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Kernel>> MakeConvolution(const ConvolutionConfig& config) {
+absl::StatusOr<std::unique_ptr<Kernel>> MakeConvolution(const ConvolutionConfig &config) {
   if (config.batch == 0 || config.in == 0 || config.out == 0 || Product(config.x) == 0 ||
       Product(config.y) == 0) {
     return std::unique_ptr<Kernel>();
@@ -504,13 +577,13 @@ absl::StatusOr<std::unique_ptr<Kernel>> MakeConvolution(const ConvolutionConfig&
   try {
     const OneThreadScope one_thread;
     return Planner(config).Plan();
-  } catch (const dnnl::error& error) {
+  } catch (const dnnl::error &error) {
     // What oneDNN does not describe at all it says by an error without meaning.
     if (error.status == dnnl_unimplemented || error.status == dnnl_invalid_arguments) {
       return std::unique_ptr<Kernel>();
     }
     return ErrorFrom("preparing a convolution", error);
-  } catch (const std::bad_alloc&) {
+  } catch (const std::bad_alloc &) {
     return absl::ResourceExhaustedError("oneDNN: preparing a convolution: out of memory");
   }
 }

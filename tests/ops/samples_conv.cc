@@ -55,6 +55,12 @@ Sample Transposed(std::string label, Shape x, Shape w, ConvTransposeOptions opti
           .f32_tolerance = 3e-5};
 }
 
+// Too large for its gradient to be checked by differences.
+Sample Large(Sample sample) {
+  sample.gradient = false;
+  return sample;
+}
+
 std::vector<Sample> Forward() {
   return {
       Conv("2d", {2, 3, 6, 5}, {4, 3, 3, 2}, {}),
@@ -75,6 +81,15 @@ std::vector<Sample> Forward() {
       // Enough images for several parts.
       Conv("2d_parts", {7, 3, 30, 31}, {16, 3, 3, 3}, {}),
       Conv("2d_last_parts", {7, 30, 31, 3}, {16, 3, 3, 3}, {.channels_last = true}),
+      // One image: its channels are cut instead.
+      Large(Conv("2d_one_image", {1, 16, 40, 40}, {40, 16, 3, 3}, {})),
+      Large(Conv("2d_last_one_image", {1, 40, 40, 16}, {40, 16, 3, 3}, {.channels_last = true})),
+      Large({.op = "conv",
+             .label = "3d_two_images_bias",
+             .args = {Floats({2, 8, 9, 16, 15}), Floats({33, 8, 2, 3, 3}), Floats({33})},
+             .build = [](Vars v) { return Result{ops::Conv(v[0], v[1], v[2], ConvOptions{})}; },
+             .f32_tolerance = 3e-5,
+             .fast_kernel = "onednn"}),
       Conv("1d", {2, 3, 9}, {4, 3, 3}, {.strides = {2}, .pads_begin = {2}, .dilations = {2}}),
       Conv("1d_last", {2, 9, 3}, {4, 3, 3}, {.pads_begin = {2}, .channels_last = true}),
       Conv("3d", {2, 2, 4, 3, 5}, {3, 2, 2, 3, 2},
