@@ -11,13 +11,11 @@
 #include "nn/registry.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
-#include "ops/reduce.h"
-#include "ops/shape_ops.h"
+#include "ops/normalization.h"
+#include "ops/rearrange.h"
 
 namespace adjoint::nn {
 namespace {
-
-using Ints = std::vector<int64_t>;
 
 // What the three kinds have in common: gamma and beta along one axis.
 struct Affine {
@@ -101,22 +99,12 @@ void ReadAffine(ConfigReader& reader, Options* options) {
   options->gamma_regularizer = reader.GetRegularizer("gamma_regularizer");
 }
 
-// v, one element for each along `axis` of a tensor of `rank`, such that it broadcasts there.
-Var Along(Var v, int axis, int rank) {
-  if (axis == rank - 1) return v;
-  Shape shape{-1};
-  for (int i = axis + 1; i < rank; ++i) shape.push_back(1);
-  return ops::Reshape(v, shape);
+// gamma and beta, absent where the layer has none.
+Var GammaOf(CallContext& context, const Affine& affine) {
+  return affine.scale ? context.Variable("gamma") : Var{};
 }
-
-// gamma centered / sqrt(variance + epsilon) + beta. `variance` broadcasts.
-Var Scaled(CallContext& context, const Affine& affine, Var centered, Var variance, int axis) {
-  const int rank = centered.shape().rank();
-  const Var deviation = ops::Sqrt(ops::Add(variance, affine.epsilon));
-  const Var scale = affine.scale ? ops::Div(Along(context.Variable("gamma"), axis, rank), deviation)
-                                 : ops::Div(1.0, deviation);
-  const Var y = ops::Mul(centered, scale);
-  return affine.center ? ops::Add(y, Along(context.Variable("beta"), axis, rank)) : y;
+Var BetaOf(CallContext& context, const Affine& affine) {
+  return affine.center ? context.Variable("beta") : Var{};
 }
 
 class BatchNormalizationLayer final : public Layer {
@@ -155,24 +143,18 @@ class BatchNormalizationLayer final : public Layer {
       context.Fail(place.status().message());
       return {x};
     }
-    const int rank = x.shape().rank();
+    const Var gamma = GammaOf(context, affine_), beta = BetaOf(context, affine_);
     const Var moving_mean = context.Variable("moving_mean");
     const Var moving_variance = context.Variable("moving_variance");
     if (!context.training()) {
-      const Var centered = ops::Sub(x, Along(moving_mean, place->axis, rank));
-      return {Scaled(context, affine_, centered, Along(moving_variance, place->axis, rank),
-                     place->axis)};
+      return {ops::BatchNormInference(x, moving_mean, moving_variance, gamma, beta, place->axis,
+                                      affine_.epsilon)};
     }
-    Ints axes;
-    for (int i = 0; i < rank; ++i) {
-      if (i != place->axis) axes.push_back(i);
-    }
-    const Var mean = ops::Mean(x, axes, /*keepdims=*/true);
-    const Var centered = ops::Sub(x, mean);
-    const Var variance = ops::Mean(ops::Square(centered), axes, /*keepdims=*/true);
-    Follow(context, "moving_mean", moving_mean, mean, place->extent);
-    Follow(context, "moving_variance", moving_variance, variance, place->extent);
-    return {Scaled(context, affine_, centered, variance, place->axis)};
+    const ops::BatchNormResult r =
+        ops::BatchNormTraining(x, gamma, beta, place->axis, affine_.epsilon);
+    Follow(context, "moving_mean", moving_mean, r.mean);
+    Follow(context, "moving_variance", moving_variance, r.variance);
+    return {r.y};
   }
 
   absl::StatusOr<Attrs> Config() const override {
@@ -184,11 +166,9 @@ class BatchNormalizationLayer final : public Layer {
   }
 
  private:
-  void Follow(CallContext& context, absl::string_view name, Var moving, Var batch,
-              int64_t extent) const {
-    const Var now = ops::StopGradient(ops::Reshape(batch, Shape{extent}));
-    context.SetVariable(
-        name, ops::Add(ops::Mul(moving, options_.momentum), ops::Mul(now, 1 - options_.momentum)));
+  void Follow(CallContext& context, absl::string_view name, Var moving, Var batch) const {
+    context.SetVariable(name, ops::Add(ops::Mul(moving, options_.momentum),
+                                       ops::Mul(ops::StopGradient(batch), 1 - options_.momentum)));
   }
 
   const BatchNormalizationOptions options_;
@@ -218,9 +198,12 @@ class LayerNormalizationLayer final : public Layer {
       context.Fail(place.status().message());
       return {x};
     }
-    const Var centered = ops::Sub(x, ops::Mean(x, {place->axis}, /*keepdims=*/true));
-    const Var variance = ops::Mean(ops::Square(centered), {place->axis}, /*keepdims=*/true);
-    return {Scaled(context, affine_, centered, variance, place->axis)};
+    const int last = x.shape().rank() - 1;
+    const Var gamma = GammaOf(context, affine_), beta = BetaOf(context, affine_);
+    if (place->axis == last) return {ops::LayerNorm(x, gamma, beta, -1, affine_.epsilon)};
+    const Var moved = ops::SwapAxes(x, place->axis, last);
+    return {
+        ops::SwapAxes(ops::LayerNorm(moved, gamma, beta, -1, affine_.epsilon), place->axis, last)};
   }
 
   absl::StatusOr<Attrs> Config() const override {
@@ -267,30 +250,8 @@ class GroupNormalizationLayer final : public Layer {
       context.Fail(place.status().message());
       return {x};
     }
-    // The channels' axis becomes two: groups, and the channels of one.
-    const int64_t groups = groups_ == -1 ? place->extent : groups_;
-    Shape grouped;
-    Ints axes;
-    for (int i = 0; i < x.shape().rank(); ++i) {
-      if (i == place->axis) {
-        grouped.push_back(groups);
-        grouped.push_back(place->extent / groups);
-        axes.push_back(i + 1);
-      } else {
-        grouped.push_back(x.shape().dim(i));
-        if (i > 0) axes.push_back(i > place->axis ? i + 1 : i);
-      }
-    }
-    const Var g = ops::Reshape(x, grouped);
-    const Var centered = ops::Sub(g, ops::Mean(g, axes, /*keepdims=*/true));
-    const Var variance = ops::Mean(ops::Square(centered), axes, /*keepdims=*/true);
-    const Var normal = ops::Div(centered, ops::Sqrt(ops::Add(variance, affine_.epsilon)));
-    Var y = ops::Reshape(normal, x.shape());
-    if (!y.valid()) return {y};
-    const int rank = x.shape().rank();
-    if (affine_.scale) y = ops::Mul(y, Along(context.Variable("gamma"), place->axis, rank));
-    if (affine_.center) y = ops::Add(y, Along(context.Variable("beta"), place->axis, rank));
-    return {y};
+    return {ops::GroupNorm(x, groups_ == -1 ? place->extent : groups_, GammaOf(context, affine_),
+                           BetaOf(context, affine_), place->axis, affine_.epsilon)};
   }
 
   absl::StatusOr<Attrs> Config() const override {
