@@ -4,6 +4,7 @@
 #include "ops/arg_reduce.h"
 #include "ops/arithmetic.h"
 #include "ops/barrier.h"
+#include "ops/axis_map.h"
 #include "ops/bits.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
@@ -32,6 +33,7 @@
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
 #include "ops/sort.h"
+#include "ops/unfold.h"
 
 namespace adjoint::ops {
 
@@ -130,6 +132,10 @@ absl::Span<const OpDef* const> AllOps() {
       &MaxPoolGatherOp(),
       &AveragePoolOp(),
       &AveragePoolGradientOp(),
+      // resizing, columns of windows
+      &AxisMapOp(),
+      &UnfoldOp(),
+      &FoldOp(),
       &DetOp(),
       &SlogDetOp(),
       &SolveOp(),

@@ -94,6 +94,35 @@ case("adaptive_max_pool", [(1, 2, 7, 6)], lambda x: F.adaptive_max_pool2d(x, [3,
 case("max_unpool", [(1, 2, 6, 6)],
      lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2), kernel=[2, 2])
 
+
+
+def resize(shape, sizes, mode, align_corners):
+    options = {} if mode == "nearest" else {"align_corners": align_corners}
+    torch_mode = {(3, "linear"): "linear", (4, "linear"): "bilinear", (5, "linear"): "trilinear",
+                  (4, "cubic"): "bicubic"}.get((len(shape), mode), mode)
+    case("resize", [shape], lambda x: F.interpolate(x, sizes, mode=torch_mode, **options),
+         sizes=sizes, mode=mode, align_corners=align_corners)
+
+
+resize((1, 2, 4, 5), [7, 3], "nearest", False)
+for corners in (False, True):
+    resize((1, 2, 4, 5), [7, 3], "linear", corners)
+    resize((1, 2, 4, 5), [6, 9], "cubic", corners)
+    resize((2, 1, 5), [8], "linear", corners)
+    resize((1, 1, 2, 3, 4), [3, 5, 2], "linear", corners)
+for mode in ("nearest", "bilinear", "bicubic"):
+    for padding in ("zeros", "border", "reflection"):
+        for corners in (False, True):
+            case("grid_sample", [(2, 2, 4, 5), (2, 2, 3, 2)],
+                 lambda x, g: F.grid_sample(x, 1.3 * g, mode=mode, padding_mode=padding,
+                                            align_corners=corners),
+                 mode=mode, padding=padding, align_corners=corners)
+case("unfold", [(2, 2, 5, 4)], lambda x: F.unfold(x, (2, 3), dilation=(2, 1), padding=(1, 0),
+                                                  stride=(1, 2)),
+     kernel=[2, 3], dilations=[2, 1], pads=[1, 0], strides=[1, 2])
+case("fold", [(2, 12, 8)], lambda x: F.fold(x, (5, 4), (2, 3), padding=(0, 1), stride=(1, 2)),
+     kernel=[2, 3], pads=[0, 1], strides=[1, 2], extents=[5, 4])
+
 LAYERS = {}
 
 

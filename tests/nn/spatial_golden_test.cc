@@ -15,6 +15,9 @@
 #include "ops/conv.h"
 #include "ops/pool.h"
 #include "ops/reduce.h"
+#include "ops/resize.h"
+#include "ops/sample_maps.h"
+#include "ops/unfold.h"
 #include "optim/sgd.h"
 
 namespace adjoint::nn {
@@ -93,6 +96,42 @@ Var Apply(const Json& c, const std::vector<Var>& x) {
   if (function == "max_unpool") {
     const ops::MaxPoolResult r = ops::MaxPoolWithIndices(x[0], ints("kernel"));
     return ops::MaxUnpool(r.values, r.indices, x[0].shape());
+  }
+  if (function == "resize") {
+    const std::string mode = a["mode"];
+    const bool corners = a["align_corners"];
+    Ints sizes = {-1, -1};
+    for (int64_t size : ints("sizes")) sizes.push_back(size);
+    ops::ResizeOptions options;
+    if (mode == "nearest") {
+      options.coordinates = ops::CoordinateMode::kAsymmetric;
+      options.nearest = ops::NearestMode::kFloor;
+    } else {
+      options.interpolation =
+          mode == "linear" ? ops::Interpolation::kLinear : ops::Interpolation::kCubic;
+      if (corners) options.coordinates = ops::CoordinateMode::kAlignCorners;
+    }
+    return ops::Resize(x[0], sizes, options);
+  }
+  if (function == "grid_sample") {
+    const std::string mode = a["mode"], padding = a["padding"];
+    return ops::GridSample(x[0], x[1] * 1.3,
+                           {.interpolation = mode == "nearest"    ? ops::Interpolation::kNearest
+                                             : mode == "bilinear" ? ops::Interpolation::kLinear
+                                                                  : ops::Interpolation::kCubic,
+                            .padding = padding == "zeros"    ? ops::SamplePadding::kZeros
+                                       : padding == "border" ? ops::SamplePadding::kBorder
+                                                             : ops::SamplePadding::kReflection,
+                            .align_corners = a["align_corners"]});
+  }
+  const ops::UnfoldOptions unfold{.strides = ints("strides"),
+                                  .pads_begin = ints("pads"),
+                                  .pads_end = ints("pads"),
+                                  .dilations = ints("dilations")};
+  if (function == "unfold") return ops::Unfold(x[0], ints("kernel"), unfold);
+  if (function == "fold") {
+    const Ints e = ints("extents");
+    return ops::Fold(x[0], Shape{2, 2, e[0], e[1]}, ints("kernel"), unfold);
   }
   ADD_FAILURE() << "no function " << function;
   return x[0];

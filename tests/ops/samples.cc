@@ -27,6 +27,7 @@ std::vector<Sample> AllSamples() {
   Append(RearrangeSamples(), &all);
   Append(ConvSamples(), &all);
   Append(PoolSamples(), &all);
+  Append(ResizeSamples(), &all);
   return all;
 }
 
@@ -47,6 +48,7 @@ std::vector<ErrorSample> AllErrors() {
   Append(RearrangeErrors(), &all);
   Append(ConvErrors(), &all);
   Append(PoolErrors(), &all);
+  Append(ResizeErrors(), &all);
   return all;
 }
 

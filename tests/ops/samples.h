@@ -59,6 +59,7 @@ std::vector<Sample> LinalgSamples();     // einsum, triangles, diagonals, factor
 std::vector<Sample> RearrangeSamples();  // pad, tile, flip, roll, ..., iota
 std::vector<Sample> ConvSamples();       // convolution and its gradients
 std::vector<Sample> PoolSamples();
+std::vector<Sample> ResizeSamples();  // axis maps, unfolding, sampling
 std::vector<Sample> AllSamples();
 
 std::vector<ErrorSample> ElementwiseErrors();
@@ -76,6 +77,7 @@ std::vector<ErrorSample> RandomErrors();
 std::vector<ErrorSample> LossErrors();
 std::vector<ErrorSample> ConvErrors();
 std::vector<ErrorSample> PoolErrors();
+std::vector<ErrorSample> ResizeErrors();
 std::vector<ErrorSample> AllErrors();
 
 }  // namespace adjoint::testing
