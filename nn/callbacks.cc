@@ -16,7 +16,7 @@ class HookCallback final : public Callback {
   void OnEpochBegin(Model& model, int epoch) override {
     if (hooks_.on_epoch_begin) hooks_.on_epoch_begin(model, epoch);
   }
-  void OnEpochEnd(Model& model, int epoch, const Logs& logs) override {
+  void OnEpochEnd(Model& model, int epoch, Logs& logs) override {
     if (hooks_.on_epoch_end) hooks_.on_epoch_end(model, epoch, logs);
   }
   void OnTrainBatchBegin(Model& model, int64_t batch) override {

@@ -6,7 +6,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
-#include "nn/batches.h"
+#include "nn/fit_data.h"
 #include "nn/model.h"
 #include "nn/progress_bar.h"
 
@@ -61,50 +61,7 @@ ProgressBar MakeBar(int64_t steps, int verbose, std::ostream* out) {
                              .in_place = out == nullptr && StandardOutputIsTerminal()});
 }
 
-// Sums over samples of what a program reports.
-class Totals {
- public:
-  explicit Totals(const std::vector<Reported>& reported)
-      : reported_(reported), sums_(reported.size()) {
-    for (const Reported& r : reported) logs_.Set(r.name, 0);
-  }
-
-  void Clear() {
-    std::fill(sums_.begin(), sums_.end(), 0.0);
-    samples_ = 0;
-  }
-  void Add(const std::vector<Tensor>& outputs, int64_t samples) {
-    for (size_t i = 0; i < sums_.size(); ++i) {
-      sums_[i] += reported_[i].SumOverSamples(outputs[i].ValueAt(0), samples);
-    }
-    samples_ += samples;
-  }
-  // Means over the samples so far.
-  const Logs& Means() {
-    for (size_t i = 0; i < sums_.size(); ++i) {
-      logs_.Set(reported_[i].name, sums_[i] / static_cast<double>(std::max<int64_t>(1, samples_)));
-    }
-    return logs_;
-  }
-
- private:
-  const std::vector<Reported>& reported_;
-  std::vector<double> sums_;
-  int64_t samples_ = 0;
-  Logs logs_;
-};
-
 }  // namespace
-
-// All that Fit prepares before the first step.
-struct Model::FitData {
-  CompiledStep* train;
-  BatchFeeder batches;
-  CompiledStep* validate = nullptr;  // null without validation
-  std::optional<BatchFeeder> validation_batches = {};
-  uint64_t seed;
-  std::vector<uint32_t> order = {};
-};
 
 absl::StatusOr<History> Model::Fit(const DataList& x, const DataList& y,
                                    const FitOptions& options) {
@@ -145,7 +102,11 @@ absl::StatusOr<History> Model::Fit(const DataList& x, const DataList& y,
       BatchFeeder batches,
       BatchFeeder::Create(train_x, &train_y, options.batch_size, options.shuffle,
                           {Tensor::Scalar<int64_t>(static_cast<int64_t>(seed))}));
-  FitData data{.train = train, .batches = std::move(batches), .seed = seed};
+  FitData data{.train = train,
+               .batches = std::move(batches),
+               .seed = seed,
+               .totals = Totals(train->reported),
+               .epoch = options.initial_epoch};
   if (!validation.x.empty()) {
     ADJOINT_ASSIGN_OR_RETURN(
         data.validate, StepFor("evaluate", InputSpecs(validation.x), TargetSpecs(validation.y)));
@@ -157,47 +118,71 @@ absl::StatusOr<History> Model::Fit(const DataList& x, const DataList& y,
             /*gathers=*/false));
   }
 
-  History history;
+  if (!options.checkpoint.dir.empty()) {
+    data.checkpoints.emplace(options.checkpoint);
+    ADJOINT_RETURN_IF_ERROR(data.checkpoints->Prepare());
+  }
   stop_training_ = false;
+  training_error_ = absl::OkStatus();
   fitting_ = true;
   const auto done = absl::MakeCleanup([this] { fitting_ = false; });
   for (const auto& callback : options.callbacks) callback->OnTrainBegin(*this);
-  for (int epoch = options.initial_epoch; epoch < options.epochs && !stop_training_; ++epoch) {
-    ADJOINT_RETURN_IF_ERROR(RunEpoch(data, options, epoch, &history));
+  ADJOINT_RETURN_IF_ERROR(training_error_);
+  if (data.checkpoints.has_value() && options.checkpoint.resume) {
+    ADJOINT_RETURN_IF_ERROR(ReadCheckpoint(data, options));
+  }
+  while (data.epoch < options.epochs && !stop_training_) {
+    ADJOINT_RETURN_IF_ERROR(RunEpoch(data, options));
   }
   Logs last;
-  for (const auto& [name, values] : history.entries()) last.Set(name, values.back());
+  for (const auto& [name, values] : data.history.entries()) last.Set(name, values.back());
   for (const auto& callback : options.callbacks) callback->OnTrainEnd(*this, last);
-  return history;
+  ADJOINT_RETURN_IF_ERROR(training_error_);
+  return std::move(data.history);
 }
 
-absl::Status Model::RunEpoch(FitData& data, const FitOptions& options, int epoch,
-                             History* history) {
+absl::Status Model::RunEpoch(FitData& data, const FitOptions& options) {
+  const int epoch = data.epoch;
   if (options.verbose != 0) {
     std::ostream& out = options.out != nullptr ? *options.out : std::cout;
     out << "Epoch " << epoch + 1 << "/" << options.epochs << "\n";
   }
-  for (const auto& callback : options.callbacks) callback->OnEpochBegin(*this, epoch);
+  if (!data.epoch_begun) {
+    data.epoch_begun = true;
+    data.batch = 0;
+    data.totals.Clear();
+    for (const auto& callback : options.callbacks) callback->OnEpochBegin(*this, epoch);
+    ADJOINT_RETURN_IF_ERROR(training_error_);
+  }
+  const CheckpointOptions& checkpoint = options.checkpoint;
   BatchFeeder& batches = data.batches;
   graph::Function& function = *data.train->function;
   std::vector<Tensor>& outputs = data.train->outputs;
+  Totals& totals = data.totals;
   ProgressBar bar = MakeBar(batches.num_batches(), options.verbose, options.out);
-  Totals totals(data.train->reported);
   if (options.shuffle) ShuffledOrder(batches.rows(), data.seed, epochs_trained_, &data.order);
-  for (int64_t batch = 0; batch < batches.num_batches() && !stop_training_; ++batch) {
+  while (data.batch < batches.num_batches() && !stop_training_) {
+    const int64_t batch = data.batch;
     for (const auto& callback : options.callbacks) callback->OnTrainBatchBegin(*this, batch);
+    ADJOINT_RETURN_IF_ERROR(training_error_);
     ADJOINT_RETURN_IF_ERROR(ApplySchedule());
     const absl::Span<const Tensor> feed =
         options.shuffle ? batches.Gather(batch, data.order) : batches.View(batch);
     ADJOINT_RETURN_IF_ERROR(function.Run(feed, &variables_, &outputs));
     totals.Add(outputs, batches.SamplesIn(batch));
+    ++data.batch;
     for (const auto& callback : options.callbacks) {
-      callback->OnTrainBatchEnd(*this, batch, totals.Means());
+      callback->OnTrainBatchEnd(*this, batch, totals.Results());
     }
-    if (bar.IsDue()) bar.Update(batch + 1, totals.Means());
+    ADJOINT_RETURN_IF_ERROR(training_error_);
+    if (bar.IsDue()) bar.Update(batch + 1, totals.Results());
+    if (checkpoint.every_steps > 0 && data.checkpoints.has_value() && !stop_training_ &&
+        data.Steps(variables_) % checkpoint.every_steps == 0) {
+      ADJOINT_RETURN_IF_ERROR(WriteCheckpoint(data, options));
+    }
   }
   ++epochs_trained_;
-  Logs logs = totals.Means();
+  Logs logs = totals.Results();
   if (data.validate != nullptr) {
     ADJOINT_ASSIGN_OR_RETURN(const Logs validation,
                              RunEvaluation(*data.validate, *data.validation_batches, nullptr));
@@ -205,9 +190,18 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options, int epoch
       logs.Set(absl::StrCat("val_", name), value);
     }
   }
-  bar.Finish(logs);
-  history->Append(logs);
   for (const auto& callback : options.callbacks) callback->OnEpochEnd(*this, epoch, logs);
+  bar.Finish(logs);
+  data.history.Append(logs);
+  ADJOINT_RETURN_IF_ERROR(training_error_);
+  ++data.epoch;
+  data.batch = 0;
+  data.epoch_begun = false;
+  const int every = checkpoint.every_epochs;
+  const bool last = stop_training_ || data.epoch >= options.epochs;
+  if (data.checkpoints.has_value() && every > 0 && (last || data.epoch % every == 0)) {
+    ADJOINT_RETURN_IF_ERROR(WriteCheckpoint(data, options));
+  }
   return absl::OkStatus();
 }
 
@@ -217,9 +211,9 @@ absl::StatusOr<Logs> Model::RunEvaluation(CompiledStep& step, BatchFeeder& feede
   for (int64_t batch = 0; batch < feeder.num_batches(); ++batch) {
     ADJOINT_RETURN_IF_ERROR(step.function->Run(feeder.View(batch), &variables_, &step.outputs));
     totals.Add(step.outputs, feeder.SamplesIn(batch));
-    if (bar != nullptr && bar->IsDue()) bar->Update(batch + 1, totals.Means());
+    if (bar != nullptr && bar->IsDue()) bar->Update(batch + 1, totals.Results());
   }
-  return totals.Means();
+  return totals.Results();
 }
 
 absl::StatusOr<Logs> Model::Evaluate(const DataList& x, const DataList& y,

@@ -1,6 +1,7 @@
 #include "nn/history.h"
 
 #include <limits>
+#include <utility>
 
 namespace adjoint::nn {
 
@@ -35,6 +36,13 @@ void History::Append(const Logs& logs) {
     if (found == nullptr) found = &entries_.emplace_back(log.first, std::vector<double>());
     found->second.push_back(log.second);
   }
+}
+
+History History::Of(std::vector<Entry> entries, int num_epochs) {
+  History history;
+  history.entries_ = std::move(entries);
+  history.epochs_ = num_epochs;
+  return history;
 }
 
 const std::vector<double>& History::operator[](absl::string_view name) const {

@@ -44,6 +44,9 @@ class History {
   // Epochs trained.
   int num_epochs() const { return epochs_; }
 
+  // The history that these lists make.
+  static History Of(std::vector<Entry> entries, int num_epochs);
+
  private:
   std::vector<Entry> entries_;
   int epochs_ = 0;

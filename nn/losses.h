@@ -57,6 +57,8 @@ class Loss {
   Loss(F function) : name_("loss"), function_(std::move(function)) {}  // NOLINT: implicit
 
   const std::string& name() const { return name_; }
+  // What a file holds of it.
+  const std::string& text() const { return name_; }
   // Such a function has no name that a file could hold.
   bool is_users_own() const { return function_ != nullptr; }
 

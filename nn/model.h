@@ -13,10 +13,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "core/tensor.h"
 #include "graph/function.h"
 #include "graph/variables.h"
 #include "nn/callbacks.h"
+#include "nn/checkpoint.h"
 #include "nn/data.h"
 #include "nn/history.h"
 #include "nn/losses.h"
@@ -59,6 +61,8 @@ struct FitOptions {
   std::optional<uint64_t> seed = {};  // of the order of samples and of dropout; the model's if none
   // Epochs that count as done: trains epochs - initial_epoch of them and names them from there.
   int initial_epoch = 0;
+  // Checkpoints to resume from after the program was killed, when a folder is named.
+  CheckpointOptions checkpoint = {};
   std::ostream* out = nullptr;  // standard output when null
 };
 
@@ -126,8 +130,24 @@ class Model {
   // that was a function of the user's is not in the file; such a model must be compiled again.
   static absl::StatusOr<Model> Load(const std::string& path);
 
+  // Saves the weights alone. They are loaded into a model of the same layers by name.
+  absl::Status SaveWeights(const std::string& path) const;
+  // Errors: those of reading; a weight that is missing, or of another spec; a weight too many. The
+  // model must have its weights already (Build), and keeps them after an error.
+  absl::Status LoadWeights(const std::string& path);
+
+  // Copies of the weights, in the order of WeightNames.
+  std::vector<Tensor> GetWeights() const;
+  // Errors: another number of tensors, a tensor of another spec; the weights then stay.
+  absl::Status SetWeights(absl::Span<const Tensor> weights);
+
   // Ends Fit after the batch that is being trained. For callbacks.
   void StopTraining() { stop_training_ = true; }
+  // Ends Fit with this error at once; the first one counts. For callbacks.
+  void StopTraining(absl::Status error) {
+    stop_training_ = true;
+    if (training_error_.ok()) training_error_ = std::move(error);
+  }
 
   // The optimizer's rate from the next step on. Errors: the model is not compiled; the optimizer
   // has a schedule, which sets the rate before every step.
@@ -198,7 +218,10 @@ class Model {
                                         absl::Span<const TensorSpec> targets);
 
   struct FitData;
-  absl::Status RunEpoch(FitData& data, const FitOptions& options, int epoch, History* history);
+  absl::Status RunEpoch(FitData& data, const FitOptions& options);
+  // The training's whole state in a file, and back.
+  absl::Status WriteCheckpoint(const FitData& data, const FitOptions& options) const;
+  absl::Status ReadCheckpoint(FitData& data, const FitOptions& options);
   absl::StatusOr<Logs> RunEvaluation(CompiledStep& step, BatchFeeder& feeder, ProgressBar* bar);
 
   absl::StatusOr<std::string> NetworkSection() const;
@@ -216,6 +239,7 @@ class Model {
   std::string why_not_compiled_;  // after Load
   int64_t epochs_trained_ = 0;
   bool stop_training_ = false;
+  absl::Status training_error_;
   bool fitting_ = false;
   std::vector<std::unique_ptr<CompiledStep>> steps_;  // the one used last is the last
   std::vector<std::pair<std::string, std::string>> sections_;

@@ -73,7 +73,7 @@ absl::StatusOr<Var> AddObjective(const Network& network, const Objective& object
   const int n = static_cast<int>(traced.outputs.size());
   std::vector<Var> losses, values;
   std::vector<Reported> reported;
-  std::vector<Var> metrics;
+  std::vector<std::vector<Var>> metrics;  // outputs of each
   for (int i = 0; i < n; ++i) {
     ADJOINT_ASSIGN_OR_RETURN(const Var y_pred, DenseOutput(network, traced, i));
     const std::string prefix = n > 1 ? network.OutputName(i) + "_" : "";
@@ -87,11 +87,20 @@ absl::StatusOr<Var> AddObjective(const Network& network, const Objective& object
     }
     for (const Metric& metric : objective.metrics[i]) {
       const ops::ScopedName scope(graph, absl::StrCat("metrics/", prefix, metric.name()));
+      if (metric.is_counted()) {
+        std::vector<Var> sums = metric.SumsOf(y_true, y_pred);
+        ADJOINT_RETURN_IF_ERROR(graph.status());
+        reported.push_back({.name = prefix + metric.name(),
+                            .result = metric.result(),
+                            .num_outputs = static_cast<int>(sums.size())});
+        metrics.push_back(std::move(sums));
+        continue;
+      }
       const Var numbers = metric(y_true, y_pred);
       ADJOINT_RETURN_IF_ERROR(graph.status());
       const double per_sample = NumbersPerSample(numbers);
       reported.push_back({prefix + metric.name(), per_sample});
-      metrics.push_back(per_sample > 0 ? ops::Sum(numbers) : ops::Mean(numbers));
+      metrics.push_back({per_sample > 0 ? ops::Sum(numbers) : ops::Mean(numbers)});
     }
   }
   const ops::ScopedName scope(graph, "loss");
@@ -105,7 +114,10 @@ absl::StatusOr<Var> AddObjective(const Network& network, const Objective& object
     draft.program.AddOutput(draft.reported.back().name, losses[i]);
   }
   for (size_t i = 0; i < metrics.size(); ++i) {
-    draft.program.AddOutput(reported[i].name, metrics[i]);
+    for (size_t j = 0; j < metrics[i].size(); ++j) {
+      draft.program.AddOutput(j == 0 ? reported[i].name : absl::StrCat(reported[i].name, ".", j),
+                              metrics[i][j]);
+    }
     draft.reported.push_back(reported[i]);
   }
   ADJOINT_RETURN_IF_ERROR(graph.status());

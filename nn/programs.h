@@ -28,11 +28,14 @@ struct Objective {
   std::vector<std::vector<Metric>> metrics;
 };
 
-// An output of a training or evaluation program.
+// A number that a training or evaluation program reports, and the program's outputs it comes from.
 struct Reported {
   std::string name;  // "loss", "binary_accuracy"; "dense_1_loss" in models of several outputs
   // The program gives the sum over the batch of this many numbers a sample; 0: it gives the mean.
   double per_sample = 0;
+  // Set for metrics that are no means: makes the number of the outputs' sums over batches.
+  Metric::Result result = nullptr;
+  int num_outputs = 1;
 
   // The mean over a batch of `samples`, times `samples`.
   double SumOverSamples(double value, int64_t samples) const {

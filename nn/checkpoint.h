@@ -1,0 +1,60 @@
+#ifndef ADJOINT_NN_CHECKPOINT_H_
+#define ADJOINT_NN_CHECKPOINT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "graph/model_file.h"
+
+namespace adjoint::nn {
+
+// Keeps a training such that it can be resumed after it was killed at any moment: a training that
+// was interrupted and resumed ends with the weights, bit for bit, and the history of one that was
+// not.
+//
+// A checkpoint holds weights, the optimizer's state, step, epoch, the place in the epoch with the
+// sums so far, the history, and the states of callbacks (Callback::SaveState); the order of samples
+// and the randomness of dropout follow from seed, epoch and step. It is one file with a SHA-256 of
+// all its bytes, "checkpoint-<steps>.adjoint", which is there whole or not at all.
+struct CheckpointOptions {
+  std::string dir = {};     // empty: no checkpoints. Made when it is missing
+  int every_epochs = 1;     // after so many epochs, and after the last; 0: not after epochs
+  int64_t every_steps = 0;  // within epochs, after so many steps; 0: not within epochs
+  int keep = 2;             // so many files, the newest; at least 1
+  // Goes on from the newest checkpoint in `dir`; from the beginning where there is none. A damaged
+  // file is named on standard error, and the one before it is used. The data, the model's layers,
+  // optimizer, seed, batch size and shuffling must be those of the training that made it; epochs
+  // may be more. Hooks of epochs and batches that were begun before are not called again.
+  // Without `resume` a `dir` that has checkpoints is an error.
+  bool resume = false;
+};
+
+// For Fit: the files of one folder.
+class CheckpointFolder {
+ public:
+  explicit CheckpointFolder(CheckpointOptions options) : options_(std::move(options)) {}
+
+  const CheckpointOptions& options() const { return options_; }
+
+  // Makes the folder, removes what writers that were killed left behind, and checks the options.
+  absl::Status Prepare();
+  // The newest whole checkpoint, nothing when there is no checkpoint at all. Errors: every one is
+  // damaged.
+  absl::StatusOr<std::optional<graph::ModelFile>> ReadNewest() const;
+  // Writes one and removes those that are too many.
+  absl::Status Write(int64_t step, const graph::ModelFile& file) const;
+
+ private:
+  // Paths, the newest first.
+  absl::StatusOr<std::vector<std::string>> Files() const;
+
+  CheckpointOptions options_;
+};
+
+}  // namespace adjoint::nn
+
+#endif  // ADJOINT_NN_CHECKPOINT_H_

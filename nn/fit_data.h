@@ -1,0 +1,43 @@
+#ifndef ADJOINT_NN_FIT_DATA_H_
+#define ADJOINT_NN_FIT_DATA_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "graph/variables.h"
+#include "nn/batches.h"
+#include "nn/checkpoint.h"
+#include "nn/history.h"
+#include "nn/model.h"
+#include "nn/programs.h"
+#include "nn/totals.h"
+
+// For Model's own files.
+
+namespace adjoint::nn {
+
+// All that Fit prepares before the first step.
+struct Model::FitData {
+  CompiledStep* train;
+  BatchFeeder batches;
+  CompiledStep* validate = nullptr;  // null without validation
+  std::optional<BatchFeeder> validation_batches = {};
+  uint64_t seed;
+  std::vector<uint32_t> order = {};
+  Totals totals;
+  History history = {};
+  std::optional<CheckpointFolder> checkpoints = {};
+  // Where the training stands.
+  int epoch = 0;
+  int64_t batch = 0;
+  bool epoch_begun = false;  // its first hooks have been called
+
+  int64_t Steps(const graph::VariableStore& variables) const {
+    return variables.Find(kStepVariable)->item<int64_t>();
+  }
+};
+
+}  // namespace adjoint::nn
+
+#endif  // ADJOINT_NN_FIT_DATA_H_
