@@ -94,9 +94,10 @@ absl::Status RunTrain(const Options& options) {
             << corpus.data.source << ": training on " << WithCommas(n - kept)
             << " reviews, validating on the first " << WithCommas(kept) << "\n";
   const Stopwatch train;
-  ADJOINT_ASSIGN_OR_RETURN(report.history,
-                           Train(model, x.Rows(kept, n), y.Rows(kept, n),
-                                 {x.Rows(0, kept), y.Rows(0, kept)}, options.epochs, batch_size));
+  ADJOINT_ASSIGN_OR_RETURN(
+      report.history,
+      Train(model, x.Rows(kept, n), y.Rows(kept, n), {x.Rows(0, kept), y.Rows(0, kept)},
+            options.epochs, batch_size, {.dir = options.checkpoint, .resume = options.resume}));
   report.seconds.train = train.Seconds();
   ADJOINT_RETURN_IF_ERROR(ShowHistory(report.history, options, corpus));
   std::cout << "\nEvaluating on " << WithCommas(corpus.data.test.size()) << " test reviews\n";

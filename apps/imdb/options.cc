@@ -84,6 +84,7 @@ constexpr char kFooter[] =
     "Examples (bazel run //apps:imdb -- ARGS, or the binary itself):\n"
     "  imdb --epochs=10 --hidden=32,32 --dropout=0.3\n"
     "  imdb train --optimizer=adam --model=/tmp/adam.model\n"
+    "  imdb train --epochs=20 --checkpoint=/tmp/run --resume\n"
     "  imdb evaluate --model=/tmp/adam.model\n"
     "  imdb predict --text='One of the best films I have seen in years.'\n"
     "  imdb predict < reviews.txt\n"
@@ -114,7 +115,8 @@ absl::Status UnknownArgument(const std::string& argument, const std::vector<Flag
   if (!is_flag && after_command) {
     return UsageError(absl::StrCat("unexpected '", argument, "' after the command"));
   }
-  std::vector<std::string> known = {"--help", "--text", "--file", "--test"};
+  std::vector<std::string> known = {"--help", "--text",       "--file",
+                                    "--test", "--checkpoint", "--resume"};
   for (const FlagText& flag : flags) known.push_back(absl::StrCat("--", flag.name));
   if (!is_flag) known = commands;
   const std::string name = argument.substr(0, argument.find('='));
@@ -125,6 +127,9 @@ absl::Status UnknownArgument(const std::string& argument, const std::vector<Flag
     }
   }
   if (name == "--test") return UsageError("--test belongs to the command decode");
+  if (name == "--checkpoint" || name == "--resume") {
+    return UsageError(absl::StrCat(name, " belongs to the command train"));
+  }
   const auto nearest =
       std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
         return EditDistance(name, a) < EditDistance(name, b);
@@ -266,6 +271,17 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
   CLI::App* const predict = app.add_subcommand(
       "predict", "Probability and label of reviews in plain English, by a saved model");
   CLI::App* const decode = app.add_subcommand("decode", "Show a review of the data as words");
+  CLI::Option* const checkpoint_flag =
+      train
+          ->add_option(
+              "--checkpoint", options.checkpoint,
+              "Keep the training in this folder after every epoch, to be resumed should it "
+              "be\nkilled")
+          ->type_name("DIR")
+          ->take_last();
+  train->add_flag("--resume", options.resume,
+                  "Go on from the newest checkpoint in the folder; from the beginning when it has "
+                  "none");
   std::string text, file, index = "0";
   CLI::Option* const text_flag =
       predict->add_option("--text", text, "The review itself")->type_name("TEXT")->take_last();
@@ -327,6 +343,12 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
   if (options.model.empty()) options.model = absl::StrCat(options.out, "/imdb.model");
   if (text_flag->count() > 0) options.text = text;
   if (file_flag->count() > 0) options.file = file;
+  if (checkpoint_flag->count() > 0 && options.checkpoint.empty()) {
+    return UsageError("--checkpoint has no value");
+  }
+  if (options.resume && options.checkpoint.empty()) {
+    return UsageError("--resume wants --checkpoint=DIR, the folder to resume from");
+  }
   if (options.text.has_value() && options.file.has_value()) {
     return UsageError("--text and --file are both given; give one of them");
   }

@@ -38,6 +38,10 @@ struct Options {
   std::string report_json;  // empty: no report
   std::string trace;        // empty: nothing is timed
 
+  // train
+  std::string checkpoint;  // the folder; empty: none
+  bool resume = false;
+
   // predict; neither: standard input
   std::optional<std::string> text;
   std::optional<std::string> file;

@@ -54,18 +54,21 @@ int64_t ChooseBatchSize(const Options& options, const Corpus& corpus) {
 
 absl::StatusOr<nn::History> Train(nn::Model& model, const nn::DataList& x, const nn::DataList& y,
                                   const nn::ValidationData& validation, int epochs,
-                                  int64_t batch_size) {
+                                  int64_t batch_size, const nn::CheckpointOptions& checkpoint) {
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   nn::FitOptions fit;
   fit.epochs = epochs;
   // Buffers are made for a whole batch.
   fit.batch_size = std::min(batch_size, x.rows());
   fit.validation_data = validation;
+  fit.checkpoint = checkpoint;
   fit.callbacks = {
       nn::LambdaCallback({.on_epoch_end = [](nn::Model& trained, int, const nn::Logs&) {
-        if (!std::cout.good()) trained.StopTraining();
+        // An error, so that a checkpoint does not say that the training is over.
+        if (!std::cout.good()) trained.StopTraining(absl::AbortedError("nobody reads the output"));
       }})};
   absl::StatusOr<nn::History> history = model.Fit(x, y, fit);
+  ADJOINT_RETURN_IF_ERROR(FlushOutput());
   ADJOINT_RETURN_IF_ERROR(history.status());
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   return history;

@@ -23,10 +23,10 @@ absl::Status CheckResultsWritable(const Options& options);
 // smaller that an epoch has as many steps. Says so in a line.
 int64_t ChooseBatchSize(const Options& options, const Corpus& corpus);
 
-// Trains with the settings of `options`, for `epochs`. `validation` may be empty.
+// Trains for `epochs`. `validation` may be empty, as may the folder of checkpoints.
 absl::StatusOr<nn::History> Train(nn::Model& model, const nn::DataList& x, const nn::DataList& y,
                                   const nn::ValidationData& validation, int epochs,
-                                  int64_t batch_size);
+                                  int64_t batch_size, const nn::CheckpointOptions& checkpoint = {});
 
 // Keys and values, the plots as text, and as loss.svg and accuracy.svg in options.out.
 absl::Status ShowHistory(const nn::History& history, const Options& options, const Corpus& corpus);

@@ -190,6 +190,33 @@ TEST(ImdbTest, EveryFlagOfTheNetworkTakesEffect) {
   EXPECT_EQ(ReadJson(place.here() / "e.json")["weights_sha256"], report["weights_sha256"]);
 }
 
+TEST(ImdbTest, AResumedTrainingEndsWithTheSameWeights) {
+  const Place place("resume");
+  const auto train = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> args = {"train", "--report_json=r.json", "--dropout=0.2",
+                                     "--hidden=8"};
+    args.insert(args.end(), more.begin(), more.end());
+    return Imdb(place, args);
+  };
+  const auto report = [&] { return ReadJson(place.here() / "r.json"); };
+  ASSERT_EQ(train({"--epochs=4"}).code, 0);
+  const Json straight = report();
+  ASSERT_EQ(train({"--epochs=2", "--checkpoint=run", "--resume"}).code, 0);
+  EXPECT_NE(report()["weights_sha256"], straight["weights_sha256"]);
+  EXPECT_EQ(train({"--epochs=4", "--checkpoint=run"}).code, 1);  // it would be overwritten
+  const RunResult resumed = train({"--epochs=4", "--checkpoint=run", "--resume"});
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_THAT(resumed.out, AllOf(Not(HasSubstr("Epoch 2/4")), HasSubstr("Epoch 3/4")));
+  EXPECT_EQ(report()["weights_sha256"], straight["weights_sha256"]);
+  EXPECT_EQ(report()["history"], straight["history"]);
+
+  const RunResult other = train({"--epochs=4", "--checkpoint=run", "--resume", "--optimizer=adam"});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_THAT(other.err, HasSubstr("the checkpoint cannot be resumed"));
+  EXPECT_EQ(train({"--resume"}).code, 2);
+  EXPECT_EQ(Imdb(place, {"evaluate", "--checkpoint=run"}).code, 2);
+}
+
 TEST(ImdbTest, PredictsFromTheModelFileAlone) {
   const Place place("predict");
   std::filesystem::copy_file(Trained().here() / "imdb_out/imdb.model", place.here() / "only.model");
