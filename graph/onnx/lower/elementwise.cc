@@ -108,6 +108,26 @@ Values HardSwish(NodeContext& c) {
   return One(ops::Mul(x, ops::Minimum(ops::Maximum(gate, 0), 1)));
 }
 
+// alpha (e^x - 1) below 0; the exponential of what is not chosen stays finite.
+Var EluOf(Var x, double alpha, double beta) {
+  const Var low = ops::Minimum(x, 0);
+  return ops::Where(ops::Less(x, 0), ops::Mul(ops::Sub(ops::Exp(ops::Mul(low, beta)), 1), alpha),
+                    x);
+}
+
+Values Elu(NodeContext& c) { return One(EluOf(c.In(0), c.Float("alpha", 1), 1)); }
+
+Values Celu(NodeContext& c) {
+  const double alpha = c.Float("alpha", 1);
+  return One(EluOf(c.In(0), alpha, 1 / alpha));
+}
+
+Values Selu(NodeContext& c) {
+  const double alpha = c.Float("alpha", 1.67326319217681884765625f);
+  const double gamma = c.Float("gamma", 1.05070102214813232421875f);
+  return One(ops::Mul(EluOf(c.In(0), alpha, 1), gamma));
+}
+
 Values Softsign(NodeContext& c) {
   const Var x = c.In(0);
   return One(ops::Div(x, ops::Add(ops::Abs(x), 1)));
@@ -156,6 +176,9 @@ constexpr Lowering kRows[] = {
     {"ThresholdedRelu", 10, 1, 1, ThresholdedRelu},
     {"HardSigmoid", 1, 1, 1, HardSigmoid},
     {"HardSwish", 14, 1, 1, HardSwish},
+    {"Elu", 1, 1, 1, Elu},
+    {"Celu", 12, 1, 1, Celu},
+    {"Selu", 1, 1, 1, Selu},
     {"Softsign", 1, 1, 1, Softsign},
     {"Shrink", 9, 1, 1, Shrink},
     {"IsNaN", 9, 1, 1, IsNaN},

@@ -44,6 +44,18 @@ const Table* MakeTable() {
   add("", IndexingLowerings());
   add("", ReduceLowerings());
   add("", MatrixLowerings());
+  add("", SpatialLowerings());
+  add("", ResizeLowerings());
+  add("", NormalizationLowerings());
+  add("", LossLowerings());
+  add("", RecurrentLowerings());
+  add("", ControlLowerings());
+  add("", SequenceLowerings());
+  add("", SignalLowerings());
+  add("", DetectionLowerings());
+  add("", TextLowerings());
+  add("", RandomLowerings());
+  add("ai.onnx.preview.training", TrainingLowerings());
   // An op's record names the operator that it is. Operators of the first sets had an attribute for
   // broadcasting, which is then refused as unknown.
   for (const ops::OpDef* op : ops::AllOps()) {

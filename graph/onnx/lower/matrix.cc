@@ -1,5 +1,8 @@
 #include "graph/onnx/lower/helpers.h"
 #include "ops/arithmetic.h"
+#include "ops/einsum.h"
+#include "ops/factorizations.h"
+#include "ops/linalg.h"
 #include "ops/matmul.h"
 #include "ops/shape_ops.h"
 
@@ -40,8 +43,26 @@ Values Gemm(NodeContext& c) {
   return One(ops::Add(y, scaled(c.In(2), beta)));
 }
 
+Values Einsum(NodeContext& c) {
+  std::vector<ops::Operand> operands;
+  for (Var v : c.Ins()) operands.push_back(v);
+  if (!c.HasAttr("equation")) return One(c.Fail("attribute 'equation' is missing"));
+  return One(ops::Einsum(c.String("equation", ""), operands));
+}
+
+Values Det(NodeContext& c) { return One(ops::Det(c.In(0))); }
+
+// The triangle of the last two axes from diagonal k on (upper) or up to it.
+Values Trilu(NodeContext& c) {
+  const int64_t k = c.Has(1) ? c.KnownInt(1) : 0;
+  const bool upper = c.Flag("upper", true);
+  if (!c.RankIs(c.In(0), 2)) return {};
+  return One(upper ? ops::Triu(c.In(0), k) : ops::Tril(c.In(0), k));
+}
+
 constexpr Lowering kRows[] = {
-    {"MatMul", 1, 2, 2, MatMul},
+    {"MatMul", 1, 2, 2, MatMul}, {"Einsum", 12, 1, kVariadic, Einsum},
+    {"Det", 11, 1, 1, Det},      {"Trilu", 14, 1, 2, Trilu, Takes::kAny},
     {"Gemm", 7, 2, 3, Gemm},
 };
 

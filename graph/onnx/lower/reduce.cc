@@ -1,9 +1,13 @@
 #include "ops/reduce.h"
 
 #include "graph/onnx/lower/helpers.h"
+#include "ops/arg_reduce.h"
 #include "ops/arithmetic.h"
+#include "ops/cumulative.h"
+#include "ops/gather_nd.h"
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
+#include "ops/statistics.h"
 
 // Reductions, and what is computed along one axis.
 
@@ -43,6 +47,34 @@ Var MeanOf(NodeContext& c, Var x, Axes axes, bool keepdims) {
 
 Var MaxOf(NodeContext&, Var x, Axes axes, bool keepdims) {
   return ops::ReduceMax(x, axes, keepdims);
+}
+
+Var MinOf(NodeContext&, Var x, Axes axes, bool keepdims) {
+  return ops::ReduceMin(x, axes, keepdims);
+}
+
+Var ProdOf(NodeContext&, Var x, Axes axes, bool keepdims) {
+  return Via(x, DType::kI64, {DType::kF32, DType::kF64, DType::kI32, DType::kI64},
+             [&](Var v) { return ops::ReduceProd(v, axes, keepdims); });
+}
+
+Var LogSumExpOf(NodeContext&, Var x, Axes axes, bool keepdims) {
+  return Via(x, DType::kF64, kFloatTypes, [&](Var v) { return ops::LogSumExp(v, axes, keepdims); });
+}
+
+template <Var (*kFn)(ops::Operand, int64_t, bool, bool)>
+Values ArgReduce(NodeContext& c) {
+  const int64_t axis = c.Int("axis", 0);
+  const bool keepdims = c.Flag("keepdims", true);
+  return One(kFn(c.In(0), axis, keepdims, c.Flag("select_last_index", false)));
+}
+
+Values CumSum(NodeContext& c) {
+  const int64_t axis = c.KnownInt(1);
+  const bool exclusive = c.Flag("exclusive", false), reverse = c.Flag("reverse", false);
+  if (!c.ok()) return {};
+  return One(Via(c.In(0), DType::kI64, {DType::kF32, DType::kF64, DType::kI32, DType::kI64},
+                 [&](Var v) { return ops::CumSum(v, axis, exclusive, reverse); }));
 }
 
 Var L1Of(NodeContext& c, Var x, Axes axes, bool keepdims) {
@@ -87,12 +119,20 @@ Values AlongAxis(NodeContext& c) {
 }
 
 Var SoftmaxOf(NodeContext&, Var x, int64_t axis) { return ops::Softmax(x, axis); }
+Var HardmaxOf(NodeContext&, Var x, int64_t axis) { return ops::Hardmax(x, axis); }
 Var LogSoftmaxOf(NodeContext&, Var x, int64_t axis) { return ops::LogSoftmax(x, axis); }
 
 constexpr Lowering kRows[] = {
     {"ReduceSum", 1, 1, 2, Reduce<SumOf>},
     {"ReduceMean", 1, 1, 1, Reduce<MeanOf>},
     {"ReduceMax", 1, 1, 1, Reduce<MaxOf>},
+    {"ReduceMin", 1, 1, 1, Reduce<MinOf>},
+    {"ReduceProd", 1, 1, 1, Reduce<ProdOf>},
+    {"ReduceLogSumExp", 1, 1, 1, Reduce<LogSumExpOf>},
+    {"ArgMax", 1, 1, 1, ArgReduce<ops::ArgMax>},
+    {"ArgMin", 1, 1, 1, ArgReduce<ops::ArgMin>},
+    {"CumSum", 11, 2, 2, CumSum},
+    {"Hardmax", 1, 1, 1, AlongAxis<HardmaxOf>},
     {"ReduceL1", 1, 1, 1, Reduce<L1Of>},
     {"ReduceL2", 1, 1, 1, Reduce<L2Of>},
     {"ReduceSumSquare", 1, 1, 1, Reduce<SumSquareOf>},

@@ -2,6 +2,9 @@
 
 #include "graph/onnx/lower/helpers.h"
 #include "ops/arithmetic.h"
+#include "ops/iota.h"
+#include "ops/pad.h"
+#include "ops/rearrange.h"
 #include "ops/shape_ops.h"
 
 // Shapes, and values made of shapes.
@@ -292,6 +295,68 @@ Values Constant(NodeContext& c) {
   return One(c.Fail("it has no value"));
 }
 
+Values Tile(NodeContext& c) {
+  const Var x = c.In(0);
+  const std::vector<int64_t> repeats = c.KnownInts(1);
+  if (!c.ok()) return {};
+  return One(ops::Tiled(x, repeats));
+}
+
+Values Pad(NodeContext& c) {
+  const Var x = c.In(0);
+  const std::string mode = c.Choice("mode", "constant", {"constant", "edge", "reflect"});
+  std::vector<int64_t> pads;
+  double value = 0;
+  if (c.version() < 11) {
+    pads = c.Ints("pads");
+    value = c.Float("value", 0);
+  } else {
+    if (!c.Has(1)) return One(c.Fail("pads are missing"));
+    pads = c.KnownInts(1);
+    if (c.Has(2)) value = c.KnownNumber(2);
+  }
+  if (!c.ok()) return {};
+  const int rank = x.shape().rank();
+  if (static_cast<int>(pads.size()) != 2 * rank) {
+    return One(c.Fail(absl::StrCat("there are ", pads.size(), " pads for rank ", rank)));
+  }
+  return One(ops::Pad(x, absl::MakeSpan(pads).first(rank), absl::MakeSpan(pads).subspan(rank),
+                      mode == "edge"      ? ops::PadMode::kEdge
+                      : mode == "reflect" ? ops::PadMode::kReflect
+                                          : ops::PadMode::kConstant,
+                      value));
+}
+
+// start + i delta, computed in the type of the operands.
+Values Range(NodeContext& c) {
+  const DType dtype = c.In(0).dtype();
+  const double start = c.KnownNumber(0), limit = c.KnownNumber(1), delta = c.KnownNumber(2);
+  if (!c.ok()) return {};
+  return One(ops::Range(c.graph(), start, limit, delta, dtype));
+}
+
+Values EyeLike(NodeContext& c) {
+  const Var x = c.In(0);
+  const DType dtype = c.DTypeAttr("dtype", x.dtype());
+  const int64_t k = c.Int("k", 0);
+  if (!c.RankIs(x, 2, 2)) return {};
+  const Var eye = ops::Eye(c.graph(), x.shape().dim(0), x.shape().dim(1), k, DType::kF32);
+  return One(ops::Cast(eye, dtype));
+}
+
+Values DepthToSpace(NodeContext& c) {
+  const bool crd = c.Choice("mode", "DCR", {"DCR", "CRD"}) == "CRD";
+  return One(ops::DepthToSpace(c.In(0), c.Int("blocksize"),
+                               crd ? ops::DepthOrder::kCRD : ops::DepthOrder::kDCR));
+}
+
+Values SpaceToDepth(NodeContext& c) { return One(ops::SpaceToDepth(c.In(0), c.Int("blocksize"))); }
+
+Values ReverseSequence(NodeContext& c) {
+  const int64_t batch_axis = c.Int("batch_axis", 1);
+  return One(ops::ReverseSequence(c.In(0), c.In(1), batch_axis, c.Int("time_axis", 0)));
+}
+
 constexpr Lowering kRows[] = {
     {"Shape", 1, 1, 1, ShapeOf, Takes::kAny},
     {"Size", 1, 1, 1, Size, Takes::kAny},
@@ -304,6 +369,13 @@ constexpr Lowering kRows[] = {
     {"Split", 2, 1, 2, Split, Takes::kAny},
     {"Slice", 1, 1, 5, Slice, Takes::kAny},
     {"Expand", 8, 2, 2, Expand, Takes::kAny},
+    {"Tile", 6, 2, 2, Tile, Takes::kAny},
+    {"Pad", 2, 1, 3, Pad, Takes::kAny},
+    {"Range", 11, 3, 3, Range},
+    {"EyeLike", 9, 1, 1, EyeLike, Takes::kAny},
+    {"DepthToSpace", 1, 1, 1, DepthToSpace, Takes::kAny},
+    {"SpaceToDepth", 1, 1, 1, SpaceToDepth, Takes::kAny},
+    {"ReverseSequence", 10, 2, 2, ReverseSequence, Takes::kAny},
     {"ConstantOfShape", 9, 1, 1, ConstantOfShape, Takes::kAny},
     {"Constant", 1, 0, 0, Constant, Takes::kAny},
 };
