@@ -1,8 +1,10 @@
 #include "graph/onnx/lower/helpers.h"
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
+#include "ops/bits.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
+#include "ops/rounding.h"
 #include "ops/shape_ops.h"
 
 // Operators on single elements. Those that an op's record names (OpDef::onnx_name) need no row.
@@ -158,6 +160,20 @@ Values IsInf(NodeContext& c) {
   return One(ops::LogicalAnd(low, high));
 }
 
+// The sign is that of the divisor, or, with fmod, of the dividend.
+Values Mod(NodeContext& c) {
+  const bool fmod = c.Flag("fmod", false);
+  if (!fmod && IsFloating(c.In(0).dtype())) {
+    return One(c.Fail("floating operands need attribute 'fmod' of 1"));
+  }
+  return One(fmod ? ops::Fmod(c.In(0), c.In(1)) : ops::Mod(c.In(0), c.In(1)));
+}
+
+Values BitShift(NodeContext& c) {
+  const bool left = c.Choice("direction", "", {"LEFT", "RIGHT"}) == "LEFT";
+  return One(left ? ops::ShiftLeft(c.In(0), c.In(1)) : ops::ShiftRight(c.In(0), c.In(1)));
+}
+
 constexpr Lowering kRows[] = {
     {"Identity", 1, 1, 1, Identity, Takes::kValues},
     {"Cast", 6, 1, 1, Cast, Takes::kAny},
@@ -167,6 +183,8 @@ constexpr Lowering kRows[] = {
     {"Sum", 1, 1, kVariadic, Fold<ops::Add>},
     {"Mean", 1, 1, kVariadic, Mean},
     {"Pow", 1, 2, 2, Pow},
+    {"Mod", 10, 2, 2, Mod},
+    {"BitShift", 11, 2, 2, BitShift},
     {"Relu", 1, 1, 1, Relu},
     {"Clip", 1, 1, 3, Clip},
     {"Reciprocal", 1, 1, 1, Reciprocal},

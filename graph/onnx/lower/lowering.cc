@@ -49,6 +49,8 @@ const Table* MakeTable() {
   add("", NormalizationLowerings());
   add("", LossLowerings());
   add("", RecurrentLowerings());
+  add("", QuantizedLowerings());
+  add("", SamplingLowerings());
   add("", ControlLowerings());
   add("", SequenceLowerings());
   add("", SignalLowerings());

@@ -39,6 +39,7 @@ absl::Span<const Lowering> ReduceLowerings();
 absl::Span<const Lowering> MatrixLowerings();
 absl::Span<const Lowering> SpatialLowerings();
 absl::Span<const Lowering> ResizeLowerings();
+absl::Span<const Lowering> SamplingLowerings();
 absl::Span<const Lowering> NormalizationLowerings();
 absl::Span<const Lowering> LossLowerings();
 absl::Span<const Lowering> RecurrentLowerings();
