@@ -161,6 +161,7 @@ absl::Status RunDataSet(const std::string& model_bytes, const std::string& model
                         const onnx::ModelSignature& signature, const fs::path& folder) {
   ADJOINT_ASSIGN_OR_RETURN(const auto inputs, ReadValues(folder, "input_", signature.inputs));
   onnx::ImportOptions options;
+  options.shapes_of_examples = true;
   for (size_t i = 0; i < inputs.size(); ++i) {
     options.examples[signature.inputs[i].name] = inputs[i];
   }

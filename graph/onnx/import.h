@@ -31,6 +31,9 @@ struct ImportOptions {
   // none. Inputs whose value was taken become constants and are listed in `constant_inputs`.
   std::map<std::string, HostValue> examples = {};
 
+  // Inputs have the shapes of their examples instead of those declared.
+  bool shapes_of_examples = false;
+
   // Numbers for named dims ("batch"); others stay symbols of the program.
   std::map<std::string, int64_t> dims = {};
 };

@@ -295,7 +295,7 @@ absl::StatusOr<TensorSpec> Importer::InputSpec(const std::string& name, const pb
   }
   ADJOINT_RETURN_IF_ERROR(spec.CheckExtents());
   if (example != nullptr && example->kind == HostValue::Kind::kTensor &&
-      Contradicts(spec.shape, example->tensor.shape())) {
+      (options_.shapes_of_examples || Contradicts(spec.shape, example->tensor.shape()))) {
     spec.shape = example->tensor.shape();
   }
   return spec;

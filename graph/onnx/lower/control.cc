@@ -235,7 +235,7 @@ Values Scan(NodeContext& c) {
 constexpr Lowering kRows[] = {
     {"If", 1, 1, 1, If, Takes::kValues},
     {"Loop", 1, 0, 1000000, Loop, Takes::kValues},
-    {"Scan", 8, 1, 1000000, Scan, Takes::kValues},
+    {"Scan", 8, 0, 1000000, Scan, Takes::kValues},
 };
 
 }  // namespace
