@@ -23,7 +23,7 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 // Builds, compiles and runs; the graph's or the run's error otherwise.
-absl::StatusOr<std::vector<Tensor>> Run(
+absl::StatusOr<std::vector<Tensor>> RunGraph(
     const std::vector<Tensor>& inputs,
     const std::function<std::vector<Var>(const std::vector<Var>&)>& build) {
   auto graph = std::make_shared<graph::Graph>();
@@ -55,14 +55,14 @@ using Doubles = std::vector<double>;
 using Vars = std::vector<Var>;
 
 Doubles RunOne(const std::vector<Tensor>& inputs, const std::function<Var(const Vars&)>& build) {
-  auto result = Run(inputs, [&](const Vars& v) { return Vars{build(v)}; });
+  auto result = RunGraph(inputs, [&](const Vars& v) { return Vars{build(v)}; });
   EXPECT_TRUE(result.ok()) << result.status();
   return result.ok() ? Values((*result)[0]) : Doubles{};
 }
 
 std::string RunError(const std::vector<Tensor>& inputs,
                      const std::function<Var(const Vars&)>& build) {
-  auto result = Run(inputs, [&](const Vars& v) { return Vars{build(v)}; });
+  auto result = RunGraph(inputs, [&](const Vars& v) { return Vars{build(v)}; });
   EXPECT_FALSE(result.ok());
   return std::string(result.status().message());
 }
@@ -148,7 +148,7 @@ TEST(OrderTest, NansAreGreatestAndEqualsKeepTheirOrder) {
 
 TEST(NonZeroTest, ColumnsOfPlacesAndACount) {
   const Tensor x = Tensor::Of<float>({2, 3}, {1, 0, kNan, 0, -2, 0});
-  auto result = Run({x}, [](const Vars& v) {
+  auto result = RunGraph({x}, [](const Vars& v) {
     const auto [indices, count] = NonZero(v[0], 4);
     return Vars{indices, count};
   });

@@ -19,7 +19,7 @@ namespace adjoint::ops {
 namespace {
 
 // The outputs of a graph made of constants.
-std::vector<Tensor> Run(const std::function<std::vector<Var>(graph::Graph&)>& build) {
+std::vector<Tensor> RunGraph(const std::function<std::vector<Var>(graph::Graph&)>& build) {
   auto g = std::make_shared<graph::Graph>();
   graph::Program program;
   program.graph = g;
@@ -44,7 +44,7 @@ std::vector<double> ValuesOf(const Tensor& t) {
 using Doubles = std::vector<double>;
 
 TEST(QuantizeTest, LinearAsInOnnx) {
-  const auto y = Run([](graph::Graph& g) {
+  const auto y = RunGraph([](graph::Graph& g) {
     const Var x = Constant(g, Tensor::Of<float>({6}, {0, 2, 3, 1000, -254, -1000}));
     const Var zero = Constant(g, Tensor::Scalar<uint8_t>(128));
     const Var q = Constant(g, Tensor::Of<uint8_t>({4}, {0, 3, 128, 255}));
@@ -56,7 +56,7 @@ TEST(QuantizeTest, LinearAsInOnnx) {
 }
 
 TEST(QuantizeTest, HalvesGoToTheEvenNumberAndNanToZero) {
-  const auto y = Run([](graph::Graph& g) {
+  const auto y = RunGraph([](graph::Graph& g) {
     const Var x = Constant(g, Tensor::Of<float>({6}, {0.5f, 1.5f, 2.5f, -0.5f, -1.5f, NAN}));
     return std::vector<Var>{QuantizeLinear(x, 1.0, DType::kI8)};
   });
@@ -64,7 +64,7 @@ TEST(QuantizeTest, HalvesGoToTheEvenNumberAndNanToZero) {
 }
 
 TEST(QuantizeTest, DynamicallyAsInOnnx) {
-  const auto y = Run([](graph::Graph& g) {
+  const auto y = RunGraph([](graph::Graph& g) {
     const auto all = [&](std::initializer_list<float> values) {
       const DynamicallyQuantized q = DynamicQuantizeLinear(
           Constant(g, Tensor::Of<float>({static_cast<int64_t>(values.size())}, values)));
@@ -86,7 +86,7 @@ TEST(QuantizeTest, DynamicallyAsInOnnx) {
 }
 
 TEST(QuantizeTest, ProductsAsInOnnx) {
-  const auto y = Run([](graph::Graph& g) {
+  const auto y = RunGraph([](graph::Graph& g) {
     const auto bytes = [&](const Shape& shape, std::initializer_list<uint8_t> values) {
       return Constant(g, Tensor::Of<uint8_t>(shape, values));
     };
@@ -107,7 +107,7 @@ TEST(QuantizeTest, ProductsAsInOnnx) {
 }
 
 TEST(QuantizeTest, FakeQuantizeRoundsAndLetsTheGradientThrough) {
-  const auto y = Run([](graph::Graph& g) {
+  const auto y = RunGraph([](graph::Graph& g) {
     const Var x = Constant(g, Tensor::Of<float>({5}, {-1, 0, 0.3f, 0.74f, 9}));
     // 0 .. 3, of which 1 stands for 0: -0.5 .. 1.
     const Var y = FakeQuantize(x, 0.5, 1, 0, 3);
@@ -118,7 +118,7 @@ TEST(QuantizeTest, FakeQuantizeRoundsAndLetsTheGradientThrough) {
 }
 
 TEST(QuantizeTest, DequantizeIsDifferentiableInTheScale) {
-  const auto y = Run([](graph::Graph& g) {
+  const auto y = RunGraph([](graph::Graph& g) {
     const Var q = Constant(g, Tensor::Of<int8_t>({3}, {-4, 5, 127}));
     const Var scale = Constant(g, Tensor::Scalar(0.5f));
     return graph::Gradients(Sum(DequantizeLinear(q, scale)), {scale});
