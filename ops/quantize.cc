@@ -61,7 +61,7 @@ struct Scaling {
 };
 
 absl::StatusOr<Scaling> ScalingOf(const Operand& x, const Operand& scale,
-                                  const std::optional<Operand>& zero_point, int64_t axis) {
+                                  const OptionalOperand& zero_point, int64_t axis) {
   Scaling s;
   if (scale.is_number) {
     s.scale =
@@ -84,8 +84,8 @@ absl::StatusOr<Scaling> ScalingOf(const Operand& x, const Operand& scale,
   return s;
 }
 
-Var Quantize(const Operand& x, const Operand& scale, const std::optional<Operand>& zero_point,
-             DType dtype, int64_t axis) {
+Var Quantize(const Operand& x, const Operand& scale, const OptionalOperand& zero_point, DType dtype,
+             int64_t axis) {
   const Var v = x.var;
   if (!v.valid()) return v;
   if (zero_point.has_value() && zero_point->is_number) {
@@ -109,7 +109,7 @@ Var Quantize(const Operand& x, const Operand& scale, const std::optional<Operand
 }
 
 // The zero points of a matrix as the primitive takes them: a scalar, or one for each row or column.
-Var ZeroPointLike(const Var matrix, bool rows, const std::optional<Operand>& zero) {
+Var ZeroPointLike(const Var matrix, bool rows, const OptionalOperand& zero) {
   if (!zero.has_value()) return ScalarLike(matrix, 0);
   if (zero->is_number) return ScalarLike(matrix, zero->number, zero->location);
   Var z = zero->var;
@@ -407,16 +407,16 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareSimd(const KernelRequest& request
 
 }  // namespace
 
-Var QuantizeLinear(Operand x, Operand scale, std::optional<Operand> zero_point, int64_t axis) {
+Var QuantizeLinear(Operand x, Operand scale, OptionalOperand zero_point, int64_t axis) {
   return Quantize(x, scale, zero_point,
                   zero_point.has_value() ? zero_point->var.dtype() : DType::kU8, axis);
 }
 
 Var QuantizeLinear(Operand x, Operand scale, DType dtype, int64_t axis) {
-  return Quantize(x, scale, std::nullopt, dtype, axis);
+  return Quantize(x, scale, OptionalOperand(), dtype, axis);
 }
 
-Var DequantizeLinear(Operand x, Operand scale, std::optional<Operand> zero_point, int64_t axis) {
+Var DequantizeLinear(Operand x, Operand scale, OptionalOperand zero_point, int64_t axis) {
   const Var v = x.var;
   if (!v.valid()) return v;
   if (!IsByte(v.dtype()) && v.dtype() != DType::kI32) {
@@ -467,8 +467,7 @@ Var FakeQuantize(Operand x, double scale, int zero_point, int low, int high) {
   return Add(rounded, Sub(carrier, StopGradient(carrier)));
 }
 
-Var MatMulInteger(Operand a, Operand b, std::optional<Operand> a_zero,
-                  std::optional<Operand> b_zero) {
+Var MatMulInteger(Operand a, Operand b, OptionalOperand a_zero, OptionalOperand b_zero) {
   if (!a.var.valid()) return a.var;
   if (!b.var.valid()) return b.var;
   return Apply1(MatMulIntegerOp(), {a, b, ZeroPointLike(a.var, /*rows=*/true, a_zero),

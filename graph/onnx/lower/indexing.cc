@@ -12,6 +12,7 @@
 #include "ops/gather_nd.h"
 #include "ops/scatter.h"
 #include "ops/shape_ops.h"
+#include "ops/sort.h"
 
 // Elements by their place. Where the number of elements of a result depends on values (NonZero,
 // Unique, Compress), those must be known.
@@ -198,6 +199,15 @@ Values OldScatter(NodeContext& c) {
   return One(ops::ScatterAlongAxis(x, FromBegin(c, c.In(1), x, axis), c.In(2), axis));
 }
 
+Values TopK(NodeContext& c) {
+  const int64_t k = c.KnownInt(1), axis = c.Int("axis", -1);
+  const bool largest = c.Flag("largest", true);
+  c.Flag("sorted", true);  // sorted is one of the orders that unsorted allows
+  if (!c.ok()) return {};
+  const ops::TopKResult top = ops::TopK(c.In(0), k, axis, largest);
+  return {Value(top.values), Value(top.indices)};
+}
+
 constexpr Lowering kRows[] = {
     {"Gather", 1, 2, 2, Gather, Takes::kAny},
     {"GatherElements", 11, 2, 2, GatherElements, Takes::kAny},
@@ -209,6 +219,7 @@ constexpr Lowering kRows[] = {
     {"Compress", 9, 2, 2, Compress, Takes::kAny},
     {"NonZero", 9, 1, 1, NonZero, Takes::kAny},
     {"Unique", 11, 1, 1, Unique, Takes::kAny},
+    {"TopK", 10, 2, 2, TopK, Takes::kAny},
 };
 
 }  // namespace

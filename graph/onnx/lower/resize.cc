@@ -39,7 +39,9 @@ double Coordinate(const Interpolation& how, const Axis& a, int64_t i) {
   const double x = static_cast<double>(i);
   if (how.coordinates == "asymmetric") return x / a.scale;
   if (how.coordinates == "align_corners") {
-    return a.out == 1 ? 0 : x * static_cast<double>(a.in - 1) / static_cast<double>(a.out - 1);
+    // The reference counts with the length that the scale gives, not with the whole number below.
+    const double length = a.scale * static_cast<double>(a.in);
+    return a.out == 1 || length == 1 ? 0 : x * static_cast<double>(a.in - 1) / (length - 1);
   }
   if (how.coordinates == "pytorch_half_pixel") return a.out > 1 ? (x + 0.5) / a.scale - 0.5 : 0;
   if (how.coordinates == "tf_half_pixel_for_nn") return (x + 0.5) / a.scale;
