@@ -10,6 +10,7 @@
 #include "nn/registry.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
+#include "ops/comparison.h"
 #include "ops/indexing.h"
 #include "ops/random.h"
 #include "ops/shape_ops.h"
@@ -23,6 +24,7 @@ class ActivationLayer final : public Layer {
       : Layer(std::move(options.name), location), function_(std::move(function)) {}
 
   std::string ClassName() const override { return "Activation"; }
+  bool PassesMask() const override { return true; }
   absl::Status Build(absl::Span<const ValueSpec> inputs,
                      std::vector<VariableDecl>*) const override {
     ADJOINT_RETURN_IF_ERROR(OneDenseInput(inputs, ClassName()).status());
@@ -46,6 +48,7 @@ class DropoutLayer final : public Layer {
       : Layer(std::move(options.name), location), rate_(rate) {}
 
   std::string ClassName() const override { return "Dropout"; }
+  bool PassesMask() const override { return true; }
   absl::Status Build(absl::Span<const ValueSpec> inputs,
                      std::vector<VariableDecl>*) const override {
     ADJOINT_RETURN_IF_ERROR(OneDenseInput(inputs, ClassName()).status());
@@ -159,13 +162,16 @@ class EmbeddingLayer final : public Layer {
   std::vector<Value> Call(CallContext& context, absl::Span<const Value> inputs) const override {
     Var indices = inputs[0].dense();
     if (indices.dtype() != DType::kI64) indices = ops::Cast(indices, DType::kI32);
-    return {ops::Gather(context.Variable("embeddings"), indices)};
+    Value y = ops::Gather(context.Variable("embeddings"), indices);
+    if (options_.mask_zero) y.set_mask(ops::NotEqual(indices, 0));
+    return {y};
   }
   absl::StatusOr<Attrs> Config() const override {
     return Attrs{{"input_dim", input_dim_},
                  {"output_dim", output_dim_},
                  {"initializer", options_.initializer.text()},
-                 {"regularizer", options_.regularizer.ToString()}};
+                 {"regularizer", options_.regularizer.ToString()},
+                 {"mask_zero", options_.mask_zero}};
   }
 
  private:
@@ -240,6 +246,8 @@ absl::StatusOr<LayerHandle> EmbeddingFromConfig(const LayerConfig& config) {
   EmbeddingOptions options{.initializer = reader.Get<std::string>("initializer"),
                            .regularizer = reader.GetRegularizer("regularizer"),
                            .name = config.name};
+  // Models of before masks have no such value.
+  if (config.values.Has("mask_zero")) options.mask_zero = reader.Get<bool>("mask_zero");
   ADJOINT_RETURN_IF_ERROR(reader.status());
   return Embedding(input_dim, output_dim, std::move(options), kFromFile);
 }

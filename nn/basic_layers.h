@@ -42,6 +42,8 @@ LayerHandle Concatenate(int64_t axis = -1, LayerOptions options = {},
 struct EmbeddingOptions {
   Initializer initializer = RandomUniform();  // in +-0.05
   Regularizer regularizer = {};
+  // The number 0 is padding: recurrent layers pass over such steps.
+  bool mask_zero = false;
   std::string name = {};
 };
 

@@ -20,6 +20,7 @@ class DenseLayer final : public Layer {
       : Layer(options.name, location), units_(units), options_(std::move(options)) {}
 
   std::string ClassName() const override { return "Dense"; }
+  bool PassesMask() const override { return true; }
 
   absl::Status Build(absl::Span<const ValueSpec> inputs,
                      std::vector<VariableDecl>* variables) const override {

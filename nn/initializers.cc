@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,38 @@ void Fill(Tensor& tensor, const std::function<double()>& next) {
   for (T& element : tensor.mutable_data<T>()) element = static_cast<T>(next());
 }
 
+// A matrix with orthonormal columns, or rows where those are fewer, row by row: normal numbers made
+// orthogonal by Gram and Schmidt's process, twice for the sake of rounding.
+std::vector<double> Orthogonal(int64_t rows, int64_t columns, PhiloxEngine& engine) {
+  const int64_t n = std::min(rows, columns), m = std::max(rows, columns);
+  std::vector<std::vector<double>> basis;
+  for (int64_t k = 0; k < n; ++k) {
+    std::vector<double> v(m);
+    for (double& x : v) x = NormalSource(engine).Next();
+    for (int twice = 0; twice < 2; ++twice) {
+      for (const std::vector<double>& u : basis) {
+        const double along = std::inner_product(u.begin(), u.end(), v.begin(), 0.0);
+        for (int64_t i = 0; i < m; ++i) v[i] -= along * u[i];
+      }
+      const double norm = std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0));
+      for (double& x : v) x /= norm;
+    }
+    basis.push_back(std::move(v));
+  }
+  std::vector<double> matrix;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) {
+      matrix.push_back(rows >= columns ? basis[c][r] : basis[r][c]);
+    }
+  }
+  return matrix;
+}
+
+// The elements of a list, one after the other.
+std::function<double()> From(std::vector<double> elements) {
+  return [elements = std::move(elements), next = size_t{0}]() mutable { return elements[next++]; };
+}
+
 absl::StatusOr<std::function<double()>> SourceFor(const CallText& call, const Shape& shape,
                                                   PhiloxEngine& engine) {
   const auto number = [&](size_t i, double fallback) {
@@ -106,11 +139,27 @@ absl::StatusOr<std::function<double()>> SourceFor(const CallText& call, const Sh
     source = uniform(-limit, limit);
   } else if (call.name == "he_normal") {
     source = truncated(std::sqrt(2 / fan_in));
+  } else if (call.name == "orthogonal") {
+    takes = 1;
+    if (shape.rank() < 2) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("initializer 'orthogonal' takes two axes or more, not ", shape.ToString()));
+    }
+    const int64_t columns = shape[shape.rank() - 1];
+    std::vector<double> elements =
+        Orthogonal(columns == 0 ? 0 : shape.NumElements() / columns, columns, engine);
+    for (double& x : elements) x *= number(0, 1);
+    source = From(std::move(elements));
+  } else if (call.name == "unit_forget_bias") {
+    const int64_t n = shape.NumElements();
+    std::vector<double> elements(n, 0);
+    std::fill(elements.begin() + n / 4, elements.begin() + n / 2, 1);
+    source = From(std::move(elements));
   } else {
     return absl::InvalidArgumentError(absl::StrCat(
         "there is no initializer '", call.name,
         "'; there are zeros, ones, constant, random_uniform, random_normal, glorot_uniform, "
-        "glorot_normal, he_uniform, he_normal"));
+        "glorot_normal, he_uniform, he_normal, orthogonal, unit_forget_bias"));
   }
   if (call.numbers.size() > takes) {
     return absl::InvalidArgumentError(absl::StrCat("initializer '", call.name, "' takes ", takes,

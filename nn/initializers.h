@@ -20,11 +20,15 @@ namespace adjoint::nn {
 //   "glorot_normal"   normal of deviation sqrt(2 / (fan_in + fan_out))
 //   "he_uniform"      uniform in +-sqrt(6 / fan_in)
 //   "he_normal"       normal of deviation sqrt(2 / fan_in)
+//   "orthogonal(gain)"  orthonormal rows or columns, whichever are fewer, times the gain (1)
+//   "unit_forget_bias"  1 in the second quarter, that of an LSTM's forget gate, and 0 elsewhere
 //
 // Glorot and Bengio (2010), He et al. (2015). The last two normals are, as in Keras, truncated at
 // twice the deviation of the normal they are cut from, which is widened to have that deviation once
 // cut. Fans are Keras': rows and columns of a matrix; for higher ranks the last two extents times
-// the product of the others. A wrong name is an error of Draw.
+// the product of the others. Orthogonal matrices (Saxe et al., 2014) are the Q of a matrix of
+// normal numbers whose R has a positive diagonal; of higher ranks, all but the last axis are one. A
+// wrong name is an error of Draw.
 class Initializer {
  public:
   Initializer(const char* text) : text_(text) {}             // NOLINT: implicit

@@ -82,6 +82,10 @@ class Layer {
   // returned then does not matter.
   virtual std::vector<Value> Call(CallContext& context, absl::Span<const Value> inputs) const = 0;
 
+  // Whether the mask of the first input (nn/value.h) is that of the first output too, where Call
+  // has given it none: true for layers that treat each step by itself.
+  virtual bool PassesMask() const { return false; }
+
   // All that a factory registered under ClassName() (nn/registry.h) needs to make the layer again,
   // in attributes other than objects and tensors. As it stands, an error: such a layer trains but
   // is not saved.

@@ -415,6 +415,9 @@ absl::StatusOr<Network::Traced> Network::Walk(graph::Graph& graph, absl::Span<co
       }
       PartContext context(graph, part, options, states, traced.losses);
       values[i] = part.layer->Call(context, arguments);
+      if (!values[i].empty() && part.layer->PassesMask() && !values[i][0].mask().valid()) {
+        values[i][0].set_mask(arguments[0].mask());
+      }
       ADJOINT_RETURN_IF_ERROR(graph.status());
       if (values[i].empty() || !std::all_of(values[i].begin(), values[i].end(),
                                             [](const Value& v) { return v.valid(); })) {

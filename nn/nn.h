@@ -4,6 +4,7 @@
 // Everything that a program needs to describe, train and use networks.
 
 #include "nn/activations.h"              // IWYU pragma: export
+#include "nn/attention.h"                // IWYU pragma: export
 #include "nn/basic_layers.h"             // IWYU pragma: export
 #include "nn/callbacks.h"                // IWYU pragma: export
 #include "nn/checkpoint.h"               // IWYU pragma: export
@@ -24,6 +25,7 @@
 #include "nn/model_checkpoint.h"         // IWYU pragma: export
 #include "nn/normalization_layers.h"     // IWYU pragma: export
 #include "nn/pooling_layers.h"           // IWYU pragma: export
+#include "nn/recurrent.h"                // IWYU pragma: export
 #include "nn/registry.h"                 // IWYU pragma: export
 #include "nn/regularizers.h"             // IWYU pragma: export
 #include "nn/shape_layers.h"             // IWYU pragma: export

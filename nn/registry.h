@@ -35,6 +35,12 @@ absl::StatusOr<LayerHandle> BatchNormalizationFromConfig(const LayerConfig& conf
 absl::StatusOr<LayerHandle> LayerNormalizationFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> GroupNormalizationFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> InputFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> SimpleRNNFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> LSTMFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> GRUFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> BidirectionalFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> MultiHeadAttentionFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> MaskingFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> ShapeLayerFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> MergeLayerFromConfig(const LayerConfig& config);
 

@@ -40,6 +40,10 @@ class Value {
   // Requires is_csr().
   const CsrVar& csr() const { return std::get<CsrVar>(v_); }
 
+  // Which steps of a sequence count: bool [batch, time], or not valid where all do.
+  Var mask() const { return mask_; }
+  void set_mask(Var mask) { mask_ = mask; }
+
   bool valid() const { return is_csr() ? csr().ranges.valid() : dense().valid(); }
 
   ValueSpec spec() const {
@@ -49,6 +53,7 @@ class Value {
 
  private:
   std::variant<Var, CsrVar> v_;
+  Var mask_ = {};
 };
 
 }  // namespace adjoint::nn
