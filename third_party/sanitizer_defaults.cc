@@ -9,6 +9,9 @@ extern "C" const char* __tsan_default_suppressions() {
          "race:libgomp.so\n";
 }
 
+// As below for the address sanitizer.
+extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
+
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)

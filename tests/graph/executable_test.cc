@@ -307,7 +307,7 @@ TEST(ExecutableTest, RunsFromSeveralThreadsWithAWorkspaceEach) {
   auto function = Function::Create(p);
   ASSERT_TRUE(function.ok());
   std::vector<std::thread> threads;
-  std::vector<bool> ok(4, false);
+  std::vector<int> ok(4, 0);  // not of bools, which share bytes
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       Tensor fed = Tensor::Zeros(F32({64, 64}));
