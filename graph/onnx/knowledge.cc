@@ -1,15 +1,13 @@
 #include "graph/onnx/knowledge.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/buffer.h"
 #include "core/status_macros.h"
+#include "graph/evaluate.h"
 #include "ops/leaf.h"
-#include "ops/op_def.h"
 
 namespace adjoint::onnx {
 
@@ -55,10 +53,8 @@ absl::Status Knowledge::Evaluate(int id) {
     computed_[id] = {node.attrs.At<Tensor>("value")};
     return absl::OkStatus();
   }
-  std::vector<TensorSpec> specs;
   std::vector<const void*> inputs;
   for (Var in : node.inputs) {
-    specs.push_back(in.spec());
     const auto it = computed_.find(in.node);
     inputs.push_back(it == computed_.end() ? nullptr : it->second[in.output].raw());
   }
@@ -69,19 +65,7 @@ absl::Status Knowledge::Evaluate(int id) {
     computed_[id] = {std::move(view)};
     return absl::OkStatus();
   }
-  std::vector<Tensor> results;
-  std::vector<void*> outputs;
-  for (const TensorSpec& spec : node.outputs) {
-    ADJOINT_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(spec));
-    outputs.push_back(tensor.mutable_raw());
-    results.push_back(std::move(tensor));
-  }
-  ADJOINT_ASSIGN_OR_RETURN(const ops::PreparedKernel prepared,
-                           ops::PrepareKernel(*node.op, {specs, node.outputs, node.attrs}));
-  ADJOINT_ASSIGN_OR_RETURN(const auto scratch, Buffer::Allocate(prepared.kernel->scratch_bytes()));
-  const std::unique_ptr<ops::KernelState> state = prepared.kernel->MakeState();
-  ADJOINT_RETURN_IF_ERROR(
-      prepared.kernel->Run({inputs.data(), outputs.data(), scratch->data(), state.get()}));
+  ADJOINT_ASSIGN_OR_RETURN(std::vector<Tensor> results, graph::EvaluateNode(node, inputs));
   computed_[id] = std::move(results);
   return absl::OkStatus();
 }

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
-#include "core/buffer.h"
 #include "core/status_macros.h"
+#include "graph/evaluate.h"
 #include "graph/passes/dce.h"
 #include "ops/leaf.h"
 
@@ -32,34 +31,15 @@ bool CanFold(const Graph& graph, const Node& node) {
   return output_bytes <= std::max(kSmallBytes, input_bytes);
 }
 
-// The values of a node whose inputs are `graph`'s constants; nothing when it cannot be computed.
-std::optional<std::vector<Tensor>> Evaluate(const Graph& graph, const Node& node) {
-  std::vector<TensorSpec> specs;
+// The values of a node whose inputs are `graph`'s constants; an error when it cannot be computed.
+absl::StatusOr<std::vector<Tensor>> Evaluate(const Graph& graph, const Node& node) {
   std::vector<const void*> inputs;
   for (Var v : node.inputs) {
-    specs.push_back(v.spec());
     const Node& origin = graph.node(v);
     inputs.push_back(origin.op == &ops::ConstantOp() ? origin.attrs.At<Tensor>("value").raw()
                                                      : nullptr);
   }
-  std::vector<Tensor> results;
-  std::vector<void*> outputs;
-  for (const TensorSpec& spec : node.outputs) {
-    auto tensor = Tensor::Allocate(spec);
-    if (!tensor.ok()) return std::nullopt;
-    outputs.push_back(tensor->mutable_raw());
-    results.push_back(*std::move(tensor));
-  }
-  auto prepared = ops::PrepareKernel(*node.op, {specs, node.outputs, node.attrs});
-  if (!prepared.ok()) return std::nullopt;
-  const ops::Kernel& kernel = *prepared->kernel;
-  auto scratch = Buffer::Allocate(kernel.scratch_bytes());
-  if (!scratch.ok()) return std::nullopt;
-  const std::unique_ptr<ops::KernelState> state = kernel.MakeState();
-  const absl::Status status =
-      kernel.Run({inputs.data(), outputs.data(), (*scratch)->data(), state.get()});
-  if (!status.ok()) return std::nullopt;
-  return results;
+  return EvaluateNode(node, inputs);
 }
 
 }  // namespace
@@ -72,8 +52,8 @@ absl::StatusOr<Program> FoldConstants(const Program& program) {
     const Graph& to = rewriter.graph();
     const Node& node = to.node(to.num_nodes() - 1);
     if (!CanFold(to, node)) continue;
-    const std::optional<std::vector<Tensor>> values = Evaluate(to, node);
-    if (!values.has_value()) continue;
+    const absl::StatusOr<std::vector<Tensor>> values = Evaluate(to, node);
+    if (!values.ok()) continue;
     for (int i = 0; i < static_cast<int>(values->size()); ++i) {
       ADJOINT_ASSIGN_OR_RETURN(
           const std::vector<Var> constant,
