@@ -18,6 +18,7 @@ Works (--work):
             the first layer are timed for each encoding; the fastest is the one to compare with.
   mlp       one training step of 784-512-512-10, batch 128, softmax cross-entropy, Adam.
   chain     a chain of multiplications of 64-element tensors, forward and backward, per operation.
+  matmul, dense, lstm   the shapes of the benchmarks of those names (rivals/pytorch_ops.py).
 
 --data names Keras' imdb.npz (its object arrays hold pickles, which numpy runs on loading: give it
 only a file that you trust), or an .npz with the plain arrays `row_offsets`, `columns`, `labels` in
@@ -37,6 +38,8 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+from rivals import pytorch_ops
 
 HIDDEN = 16
 
@@ -384,6 +387,7 @@ def run_notebook(args):
             for with_validation in (False, True):
                 row = {
                     "work": "notebook",
+                    "name": f"{encoding}/{'' if with_validation else 'no_'}validation",
                     "encoding": encoding,
                     "variant": kind.__name__,
                     "what": " ".join(kind.__doc__.split()),
@@ -450,7 +454,7 @@ def run_mlp(args):
             optimizer.step()
 
         times = repeat(step, args.repeat, steps=100)
-        row = {"work": "mlp", "variant": f"Adam(foreach={foreach})", **summary(times)}
+        row = {"work": "mlp", "name": "mlp/784x512x512x10/batch_128", "variant": f"Adam(foreach={foreach})", **summary(times)}
         results.append(row)
         show(row)
     return results
@@ -467,9 +471,24 @@ def run_chain(args, length=1000):
         h.sum().backward()
 
     times = [t / length for t in repeat(step, args.repeat, steps=10)]
-    row = {"work": "chain", "variant": "per multiplication", **summary(times)}
+    row = {"work": "chain", "name": "chain", "variant": "per multiplication", **summary(times)}
     show(row)
     return [row]
+
+
+def run_steps(work, steps, args):
+    """Times `steps`, (name, variant, function) each, for some tenths of a second a repetition."""
+    results = []
+    for name, variant, step in steps:
+        step()
+        begin = time.perf_counter()
+        step()
+        count = max(1, min(10000, int(0.2 / (time.perf_counter() - begin + 1e-9))))
+        times = repeat(step, args.repeat, steps=count)
+        row = {"work": work, "name": name, "variant": variant, **summary(times)}
+        results.append(row)
+        show(row)
+    return results
 
 
 def loaded_blas():
@@ -504,7 +523,7 @@ def show(row):
     name = " ".join(
         str(part)
         for part in (
-            row["work"],
+            row["work"] if "encoding" in row else row["name"],
             row.get("encoding", ""),
             row["variant"],
             "+validation" if row.get("validation") else "",
@@ -529,11 +548,21 @@ def unit(seconds):
     return ""
 
 
+WORKS = {
+    "notebook": run_notebook,
+    "mlp": run_mlp,
+    "chain": run_chain,
+    "matmul": lambda args: run_steps("matmul", pytorch_ops.matmul(), args),
+    "dense": lambda args: run_steps("dense", pytorch_ops.dense(), args),
+    "lstm": lambda args: run_steps("lstm", pytorch_ops.lstm(), args),
+}
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--work", choices=["notebook", "mlp", "chain", "all"], default="notebook")
+    parser.add_argument("--work", choices=[*WORKS, "all"], default="notebook")
     parser.add_argument("--data", help="imdb.npz; without it, random rows of similar lengths")
     parser.add_argument("--encoding", choices=["dense", "sparse", "all"], default="all")
     parser.add_argument("--variant", help="only variants whose name contains this")
@@ -561,11 +590,10 @@ def main():
             "(apt-get install libopenblas0-openmp)",
             file=sys.stderr,
         )
-    works = {"notebook": run_notebook, "mlp": run_mlp, "chain": run_chain}
     results = []
     try:
-        for name in works if args.work == "all" else [args.work]:
-            results += works[name](args)
+        for name in WORKS if args.work == "all" else [args.work]:
+            results += WORKS[name](args)
     except (OSError, KeyError, ValueError) as error:
         sys.exit(f"compare_pytorch: {args.data}: {error}")
     if args.json:

@@ -11,6 +11,7 @@
 #include "benchmark/benchmark.h"
 #include "benchmarks/compiled.h"
 #include "benchmarks/raw_products.h"
+#include "benchmarks/shapes.h"
 #include "graph/gradients.h"
 #include "graph/graph.h"
 #include "ops/activations.h"
@@ -20,33 +21,23 @@
 namespace adjoint::benchmarks {
 namespace {
 
-struct Layer {
-  int64_t batch, in, out;
-  bool backward;
+// x, W, b and, with gradients, the cotangent of y.
+std::vector<Tensor> Operands(const DenseLayer& layer) {
+  std::vector<Tensor> operands = {Random({layer.batch, layer.in}, 1),
+                                  Random({layer.in, layer.out}, 2), Random({layer.out}, 3)};
+  if (layer.backward) operands.push_back(Random({layer.batch, layer.out}, 4));
+  return operands;
+}
 
-  std::string Name() const {
-    return "dense/" + std::to_string(batch) + "x" + std::to_string(in) + "x" + std::to_string(out) +
-           (backward ? "/forward_backward" : "/forward");
-  }
-  double Flops() const { return (backward ? 6.0 : 2.0) * batch * in * out; }
-
-  // x, W, b and, with gradients, the cotangent of y.
-  std::vector<Tensor> Operands() const {
-    std::vector<Tensor> operands = {Random({batch, in}, 1), Random({in, out}, 2), Random({out}, 3)};
-    if (backward) operands.push_back(Random({batch, out}, 4));
-    return operands;
-  }
-};
-
-void Count(benchmark::State& state, const Layer& layer) {
+void Count(benchmark::State& state, const DenseLayer& layer) {
   state.counters["GFLOP/s"] =
       benchmark::Counter(layer.Flops() * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
 // Outputs y and, with gradients, dx, dW, db.
-absl::StatusOr<Compiled> Compile(const Layer& layer) {
+absl::StatusOr<Compiled> Compile(const DenseLayer& layer) {
   auto graph = std::make_shared<graph::Graph>();
-  const std::vector<Tensor> operands = layer.Operands();
+  const std::vector<Tensor> operands = Operands(layer);
   const char* const names[] = {"x", "w", "b", "dy"};
   graph::Program program{
       .name = "dense", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
@@ -68,7 +59,8 @@ absl::StatusOr<Compiled> Compile(const Layer& layer) {
 // The same in raw calls.
 class RawDense {
  public:
-  RawDense(const Layer& layer, const std::vector<Tensor>& operands) : backward_(layer.backward) {
+  RawDense(const DenseLayer& layer, const std::vector<Tensor>& operands)
+      : backward_(layer.backward) {
     const auto in = [&](int i) { return operands[i].data<float>().data(); };
     const auto make = [&](const Shape& shape) {
       outputs_.push_back(Tensor::Zeros({DType::kF32, shape}));
@@ -107,7 +99,7 @@ class RawDense {
   std::unique_ptr<RawWeightGradient> weights_;
 };
 
-void Adjoint(benchmark::State& state, const Layer& layer) {
+void Adjoint(benchmark::State& state, const DenseLayer& layer) {
   absl::StatusOr<Compiled> ours = Compile(layer);
   if (!ours.ok()) return state.SkipWithError(ours.status().ToString().c_str());
   for (auto _ : state) {
@@ -119,8 +111,8 @@ void Adjoint(benchmark::State& state, const Layer& layer) {
   state.SetLabel(ours->Kernels());
 }
 
-void OneDnn(benchmark::State& state, const Layer& layer) {
-  const std::vector<Tensor> operands = layer.Operands();
+void OneDnn(benchmark::State& state, const DenseLayer& layer) {
+  const std::vector<Tensor> operands = Operands(layer);
   RawDense raw(layer, operands);
   raw.Run();
   const absl::StatusOr<Compiled> ours = Compile(layer);
@@ -135,18 +127,14 @@ void OneDnn(benchmark::State& state, const Layer& layer) {
 }
 
 void Register() {
-  for (const bool backward : {false, true}) {
-    for (const Layer& layer : {Layer{512, 10000, 16, backward}, Layer{512, 16, 16, backward},
-                               Layer{128, 784, 512, backward}, Layer{128, 512, 512, backward},
-                               Layer{32, 1024, 1024, backward}, Layer{1, 1024, 1024, backward}}) {
-      using Fn = void (*)(benchmark::State&, const Layer&);
-      for (const auto& [side, fn] : {std::pair<const char*, Fn>{"/adjoint", Adjoint},
-                                     std::pair<const char*, Fn>{"/onednn", OneDnn}}) {
-        benchmark::RegisterBenchmark((layer.Name() + side).c_str(),
-                                     [fn = fn, layer](benchmark::State& s) { fn(s, layer); })
-            ->UseRealTime()
-            ->Unit(benchmark::kMicrosecond);
-      }
+  for (const DenseLayer& layer : DenseLayers()) {
+    using Fn = void (*)(benchmark::State&, const DenseLayer&);
+    for (const auto& [side, fn] : {std::pair<const char*, Fn>{"/adjoint", Adjoint},
+                                   std::pair<const char*, Fn>{"/onednn", OneDnn}}) {
+      benchmark::RegisterBenchmark((layer.Name() + side).c_str(),
+                                   [fn = fn, layer](benchmark::State& s) { fn(s, layer); })
+          ->UseRealTime()
+          ->Unit(benchmark::kMicrosecond);
     }
   }
 }

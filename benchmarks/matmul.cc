@@ -12,24 +12,18 @@
 #include "benchmark/benchmark.h"
 #include "benchmarks/compiled.h"
 #include "benchmarks/raw_products.h"
+#include "benchmarks/shapes.h"
 #include "graph/graph.h"
 
 namespace adjoint::benchmarks {
 namespace {
 
-struct Product {
-  int64_t m, k, n;
-  bool transpose_a = false;
-  bool transpose_b = false;
-
-  std::string Name() const {
-    return "matmul/" + std::to_string(m) + "x" + std::to_string(k) + (transpose_a ? "^T" : "") +
-           "x" + std::to_string(n) + (transpose_b ? "^T" : "");
-  }
-  Tensor Lhs() const { return Random(transpose_a ? Shape{k, m} : Shape{m, k}, 1); }
-  Tensor Rhs() const { return Random(transpose_b ? Shape{n, k} : Shape{k, n}, 2); }
-  double Flops() const { return 2.0 * m * k * n; }
-};
+Tensor Lhs(const Product& p) {
+  return Random(p.transpose_a ? Shape{p.k, p.m} : Shape{p.m, p.k}, 1);
+}
+Tensor Rhs(const Product& p) {
+  return Random(p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n}, 2);
+}
 
 void Count(benchmark::State& state, const Product& p) {
   state.counters["GFLOP/s"] =
@@ -38,8 +32,8 @@ void Count(benchmark::State& state, const Product& p) {
 
 absl::StatusOr<Compiled> Compile(const Product& p) {
   auto graph = std::make_shared<graph::Graph>();
-  const Tensor lhs = p.Lhs();
-  const Tensor rhs = p.Rhs();
+  const Tensor lhs = Lhs(p);
+  const Tensor rhs = Rhs(p);
   const ops::Var a = graph->Input("a", lhs.spec());
   const ops::Var b = graph->Input("b", rhs.spec());
   graph::Program program{
@@ -64,8 +58,8 @@ void Adjoint(benchmark::State& state, const Product& p) {
 }
 
 void OneDnn(benchmark::State& state, const Product& p) {
-  const Tensor lhs = p.Lhs();
-  const Tensor rhs = p.Rhs();
+  const Tensor lhs = Lhs(p);
+  const Tensor rhs = Rhs(p);
   Tensor out = Tensor::Empty({DType::kF32, Shape{p.m, p.n}});
   RawMatMul raw(p.m, p.k, p.n, lhs.data<float>().data(), rhs.data<float>().data(),
                 out.mutable_data<float>().data(),
@@ -81,15 +75,7 @@ void OneDnn(benchmark::State& state, const Product& p) {
 }
 
 void Register() {
-  std::vector<Product> products;
-  for (int64_t n : {64, 128, 256, 512, 1024, 2048}) products.push_back({n, n, n});
-  products.push_back({512, 512, 512, false, true});
-  products.push_back({512, 512, 512, true, false});
-  products.push_back({512, 10000, 16});
-  products.push_back({10000, 512, 16, true, false});
-  products.push_back({512, 16, 16});
-  products.push_back({1, 1024, 1024});
-  for (const Product& p : products) {
+  for (const Product& p : Products()) {
     using Fn = void (*)(benchmark::State&, const Product&);
     for (const auto& [side, fn] : {std::pair<const char*, Fn>{"/adjoint", Adjoint},
                                    std::pair<const char*, Fn>{"/onednn", OneDnn}}) {
