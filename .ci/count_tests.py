@@ -1,9 +1,9 @@
 """Counts the passed and failed tests in Bazel's build events.
 
-Usage: count_tests.py EVENTS_JSON BAZEL_EXIT_CODE
+Usage: count_tests.py EVENTS_JSON BAZEL_EXIT_CODE [NAME=EXIT_CODE...]
 
 A test target that was not built or not run counts as failed, and so does every other target that
-did not build. Prints the test cases that skipped themselves, what failed and, as the last line,
+did not build. Each NAME is a test of its own that ended with that code. Prints the test cases that skipped themselves, what failed and, as the last line,
 "N passed, N failed". Exits with 1 when something failed, nothing ran, or Bazel itself reports an
 error.
 """
@@ -58,6 +58,9 @@ def main():
                     if key in name:
                         value = name[key]
                         failed.add(value.get("label") or " ".join(value.get("pattern", [])))
+    for test in sys.argv[3:]:
+        name, code = test.rsplit("=", 1)
+        (passed if code == "0" else failed).add(name)
     passed -= failed
     if bazel_exit_code != 0 and not failed:
         failed.add("(Bazel, with exit code %d)" % bazel_exit_code)

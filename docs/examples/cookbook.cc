@@ -17,6 +17,7 @@
 #include "nn/nn.h"
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
+#include "ops/elementary.h"
 #include "ops/elementwise.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
@@ -191,7 +192,7 @@ absl::Status WriteFeatures(const std::string& path) {
   program.states = {{"w", w, w}};
   graph::VariableStore variables;
   variables.Set("w", Tensor::Of<float>({2, 3}, {1, 0, 1, 0, 1, -1}));
-  return onnx::ExportModelFile(path, program, variables);
+  return adjoint::onnx::ExportModelFile(path, program, variables);
 }
 
 // The program with a loss on its outputs, and a step down the gradient for each of its variables.
@@ -221,8 +222,8 @@ absl::Status Transfer(const std::string& folder) {
   ADJOINT_RETURN_IF_ERROR(WriteFeatures(path));
 
   // The trunk, frozen: its weights are constants of the program.
-  ADJOINT_ASSIGN_OR_RETURN(onnx::ImportedModel trunk,
-                           onnx::ImportModel(path, {.constant_weights = true}));
+  ADJOINT_ASSIGN_OR_RETURN(adjoint::onnx::ImportedModel trunk,
+                           adjoint::onnx::ImportModel(path, {.constant_weights = true}));
   ADJOINT_ASSIGN_OR_RETURN(auto features, graph::Function::Create(trunk.program));
   Tensor x, y;
   Plane(&x, &y);
@@ -238,7 +239,7 @@ absl::Status Transfer(const std::string& folder) {
   if (history["loss"].back() > 0.05) return absl::InternalError("the head did not learn");
 
   // Or all of it, from the file's weights: they are variables then, and its graph differentiates.
-  ADJOINT_ASSIGN_OR_RETURN(onnx::ImportedModel whole, onnx::ImportModel(path));
+  ADJOINT_ASSIGN_OR_RETURN(adjoint::onnx::ImportedModel whole, adjoint::onnx::ImportModel(path));
   ADJOINT_ASSIGN_OR_RETURN(graph::Program tuning, WithFineTuning(whole.program));
   ADJOINT_ASSIGN_OR_RETURN(auto step, graph::Function::Create(tuning));
   float first = 0, last = 0;
