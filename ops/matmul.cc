@@ -8,7 +8,11 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "ops/autotune.h"
 #include "ops/elementwise.h"
+#include "ops/gemm/matmul.h"
+#include "ops/gemm/plan.h"
+#include "ops/matmul_config.h"
 #include "ops/onednn/matmul.h"
 #include "ops/op_list.h"
 #include "ops/shape_ops.h"
@@ -95,24 +99,6 @@ struct Geometry {
   std::vector<int64_t> a_batch, b_batch;  // element offsets, one for each matrix of the result
 };
 
-std::vector<int64_t> MatrixOffsets(const Shape& operand, const Shape& out) {
-  const int rank = out.rank() - 2;
-  const int skipped = out.rank() - operand.rank();
-  const Shape batch = BatchOf(out);
-  const std::vector<int64_t> strides = RowMajorStrides(operand.Extents());
-  std::vector<int64_t> offsets(batch.NumElements());
-  for (size_t i = 0; i < offsets.size(); ++i) {
-    int64_t rest = static_cast<int64_t>(i);
-    for (int axis = rank - 1; axis >= 0; --axis) {
-      const int64_t at = rest % batch[axis];
-      rest /= batch[axis];
-      if (axis >= skipped && operand[axis - skipped] != 1)
-        offsets[i] += at * strides[axis - skipped];
-    }
-  }
-  return offsets;
-}
-
 Geometry GeometryOf(const KernelRequest& request) {
   const Shape& a = request.inputs[0].shape;
   const Shape& b = request.inputs[1].shape;
@@ -196,22 +182,42 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareReference(const KernelRequest& re
   });
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareOneDnn(const KernelRequest& request) {
-  ADJOINT_ASSIGN_OR_RETURN(const Tile activation,
-                           ActivationOf(request.attrs, request.outputs[0].dtype));
-  onednn::MatMulConfig config;
+absl::StatusOr<MatMulConfig> ConfigOf(const KernelRequest& request) {
+  MatMulConfig config;
   config.lhs = request.inputs[0];
   config.rhs = request.inputs[1];
   config.out = request.outputs[0];
   config.transpose_lhs = request.attrs.At<bool>("transpose_a");
   config.transpose_rhs = request.attrs.At<bool>("transpose_b");
   config.bias = request.inputs.size() > 2;
-  config.activation = activation;
+  ADJOINT_ASSIGN_OR_RETURN(config.activation,
+                           ActivationOf(request.attrs, request.outputs[0].dtype));
+  return config;
+}
+
+// Our own loops, where the plan for the shape says so.
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareSimd(const KernelRequest& request) {
+  if (request.outputs[0].dtype != DType::kF32) return nullptr;
+  for (const TensorSpec& spec : request.inputs) {
+    if (spec.shape.NumElements() == 0) return nullptr;
+  }
+  ADJOINT_ASSIGN_OR_RETURN(const MatMulConfig config, ConfigOf(request));
+  const MatMulShape shape = MatMulBatches(config).shape;
+  MatMulPlan plan = ChooseMatMulPlan(shape);
+  if (Autotuner* const tuner = AutotuneScope::Current(); tuner != nullptr) {
+    ADJOINT_ASSIGN_OR_RETURN(plan, tuner->Choose(shape));
+  }
+  if (plan.path == MatMulPlan::Path::kOneDnn) return nullptr;
+  return MakeGemmMatMul(config, plan);
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareOneDnn(const KernelRequest& request) {
+  ADJOINT_ASSIGN_OR_RETURN(const MatMulConfig config, ConfigOf(request));
   return onednn::MakeMatMul(config);
 }
 
 std::vector<KernelDef> MatMulKernels() {
-  return {{"onednn", PrepareOneDnn}, {"reference", PrepareReference}};
+  return {{"simd", PrepareSimd}, {"onednn", PrepareOneDnn}, {"reference", PrepareReference}};
 }
 
 absl::StatusOr<std::vector<TensorSpec>> InferFusedMatMul(const InferContext& c) {

@@ -47,35 +47,6 @@ constexpr double kFlopsPerElement = 16;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Elements from the start of an operand to its matrix for each batch of the result.
-std::vector<int64_t> BatchOffsets(const Shape& operand, const Shape& out) {
-  const int rank = out.rank() - 2;
-  const int skipped = out.rank() - operand.rank();
-  std::vector<int64_t> strides(rank, 0);
-  int64_t stride = operand[operand.rank() - 1] * operand[operand.rank() - 2];
-  for (int axis = rank - 1; axis >= skipped; --axis) {
-    const int64_t extent = operand[axis - skipped];
-    strides[axis] = extent == 1 ? 0 : stride;
-    stride *= extent;
-  }
-  std::vector<int64_t> offsets = {0};
-  for (int axis = 0; axis < rank; ++axis) {
-    std::vector<int64_t> next;
-    next.reserve(offsets.size() * out[axis]);
-    for (int64_t offset : offsets) {
-      for (int64_t i = 0; i < out[axis]; ++i) next.push_back(offset + i * strides[axis]);
-    }
-    offsets = std::move(next);
-  }
-  return offsets;
-}
-
-int64_t BatchCount(const Shape& shape) {
-  int64_t count = 1;
-  for (int axis = 0; axis < shape.rank() - 2; ++axis) count *= shape[axis];
-  return count;
-}
-
 // The extent of a block when `extent` is cut so that each piece of a product of `flops` is worth a
 // part.
 int64_t BlockExtent(int64_t extent, double flops) {
@@ -214,19 +185,13 @@ void MatMulKernel::Activate(float* out, const BlockShape& block) const {
 class Planner {
  public:
   explicit Planner(const MatMulConfig& config) : config_(config) {
-    const Shape& lhs = config.lhs.shape;
-    const Shape& out = config.out.shape;
-    m_ = out[out.rank() - 2];
-    n_ = out[out.rank() - 1];
-    k_ = lhs[lhs.rank() - (config.transpose_lhs ? 2 : 1)];
-    batch_ = BatchCount(out);
-    lhs_batch_ = BatchCount(lhs);
-    rhs_batch_ = BatchCount(config.rhs.shape);
-    // One matrix on the right: the batches on the left are rows of one tall matrix.
-    if (!config.transpose_lhs && rhs_batch_ == 1 && lhs_batch_ == batch_) {
-      m_ *= batch_;
-      batch_ = lhs_batch_ = 1;
-    }
+    const MatMulBatches batches(config);
+    m_ = batches.shape.m;
+    n_ = batches.shape.n;
+    k_ = batches.shape.k;
+    batch_ = batches.count;
+    lhs_batch_ = batches.lhs_count;
+    rhs_batch_ = batches.rhs_count;
   }
 
   // Null when oneDNN has no fast implementation. May throw dnnl::error.
@@ -284,9 +249,9 @@ class Planner {
     const int64_t extent = by_columns ? n_ : m_;
     const int64_t block = BlockExtent(extent, flops);
     const std::vector<int64_t> lhs =
-        batch_ == 1 ? std::vector<int64_t>{0} : BatchOffsets(config_.lhs.shape, config_.out.shape);
+        batch_ == 1 ? std::vector<int64_t>{0} : MatrixOffsets(config_.lhs.shape, config_.out.shape);
     const std::vector<int64_t> rhs =
-        batch_ == 1 ? std::vector<int64_t>{0} : BatchOffsets(config_.rhs.shape, config_.out.shape);
+        batch_ == 1 ? std::vector<int64_t>{0} : MatrixOffsets(config_.rhs.shape, config_.out.shape);
     const int64_t calls_a_part = std::max(static_cast<int64_t>(kMinPartFlops / flops),
                                           CeilDiv(batch_ * CeilDiv(extent, block), kMaxParts));
     int64_t pending = 0;

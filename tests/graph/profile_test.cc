@@ -53,7 +53,7 @@ TEST_F(ProfileTest, TellsWhatEachStepIsAndTook) {
   const StepProfile& product = steps->front();
   EXPECT_EQ(product.program, "profiled");
   EXPECT_EQ(product.op, "fused_matmul");
-  EXPECT_EQ(product.kernel, "fused_matmul/onednn");
+  EXPECT_EQ(product.kernel, "fused_matmul/simd");
   EXPECT_THAT(product.node, HasSubstr("fused_matmul("));
   EXPECT_EQ(product.flops, 2 * 8 * 16 * 4);
   EXPECT_EQ(product.bytes, 4 * (8 * 16 + 16 * 4 + 8 * 4));
@@ -85,7 +85,7 @@ TEST_F(ProfileTest, TableAndTraceHoldTheSameSteps) {
   }
   const std::string table = profiler.Table();
   EXPECT_THAT(table, HasSubstr("GFLOP/s"));
-  EXPECT_THAT(table, HasSubstr("fused_matmul/onednn"));
+  EXPECT_THAT(table, HasSubstr("fused_matmul/simd"));
   EXPECT_THAT(profiler.Table(1), HasSubstr("further steps"));
 
   const std::string path = ::testing::TempDir() + "/trace.json";
@@ -96,7 +96,7 @@ TEST_F(ProfileTest, TableAndTraceHoldTheSameSteps) {
   ASSERT_EQ(trace["traceEvents"].size(), profiler.steps().size());
   const auto& event = trace["traceEvents"][0];
   EXPECT_EQ(event["ph"], "X");
-  EXPECT_EQ(event["name"], "fused_matmul/onednn");
+  EXPECT_EQ(event["name"], "fused_matmul/simd");
   EXPECT_EQ(event["cat"], "profiled");
   EXPECT_NEAR(event["dur"].get<double>(), 1e6 * profiler.steps()[0].seconds, 1e-3);
   EXPECT_FALSE(profiler.WriteTrace("/no/such/folder/trace.json").ok());

@@ -90,7 +90,7 @@ std::vector<Case> Cases() {
 TEST(OneDnnMatMul, TakesTheCasesThatMatterWithoutReferenceCode) {
   for (const Case& c : Cases()) {
     SCOPED_TRACE(c.ToString());
-    const auto kernel = Prepare(ops::MatMulOp(), c.Operands(), Flags(c.ta, c.tb));
+    const auto kernel = Prepare(ops::MatMulOp(), c.Operands(), Flags(c.ta, c.tb), {"simd"});
     ASSERT_TRUE(kernel.ok()) << kernel.status();
     EXPECT_EQ(kernel->name, "matmul/onednn");
     EXPECT_FALSE(kernel->kernel->implementation().empty());
@@ -104,7 +104,7 @@ TEST(OneDnnMatMul, AgreesWithTheReferenceInDoublePrecision) {
     SCOPED_TRACE(c.ToString());
     const std::vector<Tensor> operands = c.Operands();
     const Attrs attrs = Flags(c.ta, c.tb);
-    const auto fast = Prepare(ops::MatMulOp(), operands, attrs);
+    const auto fast = Prepare(ops::MatMulOp(), operands, attrs, {"simd"});
     ASSERT_TRUE(fast.ok()) << fast.status();
     const std::vector<Tensor> exact = {ToF64(operands[0]), ToF64(operands[1])};
     const auto reference = Prepare(ops::MatMulOp(), exact, attrs);
@@ -132,10 +132,11 @@ TEST(OneDnnMatMul, BitsDoNotDependOnTheNumberOfThreads) {
     SCOPED_TRACE(c.ToString());
     const std::vector<Tensor> operands = c.Operands();
     SetNumThreads(1);
-    const auto one = Prepare(ops::MatMulOp(), operands, Flags(c.ta, c.tb))->Run(operands);
+    const auto one = Prepare(ops::MatMulOp(), operands, Flags(c.ta, c.tb), {"simd"})->Run(operands);
     for (int threads : {2, 3}) {
       SetNumThreads(threads);
-      const auto more = Prepare(ops::MatMulOp(), operands, Flags(c.ta, c.tb))->Run(operands);
+      const auto more =
+          Prepare(ops::MatMulOp(), operands, Flags(c.ta, c.tb), {"simd"})->Run(operands);
       EXPECT_TRUE(BitwiseEqual(*one, *more)) << threads << " threads";
     }
   }
@@ -145,7 +146,7 @@ TEST(OneDnnMatMul, BitsDoNotDependOnTheNumberOfThreads) {
 TEST(OneDnnMatMul, CallersMayShareAKernel) {
   const Case c{{300, 400}, {400, 333}};
   const std::vector<Tensor> operands = c.Operands();
-  const auto kernel = Prepare(ops::MatMulOp(), operands, Flags(false, false));
+  const auto kernel = Prepare(ops::MatMulOp(), operands, Flags(false, false), {"simd"});
   ASSERT_TRUE(kernel.ok());
   const auto want = kernel->Run(operands);
   ASSERT_TRUE(want.ok());
@@ -168,7 +169,7 @@ TEST(OneDnnMatMul, LeavesOpenMpAsItWas) {
   omp_set_num_threads(5);
   const Case c{{300, 400}, {400, 333}};
   const std::vector<Tensor> operands = c.Operands();
-  const auto kernel = Prepare(ops::MatMulOp(), operands, Flags(false, false));
+  const auto kernel = Prepare(ops::MatMulOp(), operands, Flags(false, false), {"simd"});
   EXPECT_EQ(omp_get_max_threads(), 5);
   ASSERT_TRUE(kernel->Run(operands).ok());
   EXPECT_EQ(omp_get_max_threads(), 5);
@@ -191,29 +192,34 @@ Tensor Apply(const ops::OpDef& op, const std::vector<Tensor>& inputs) {
 }
 
 TEST(FusedMatMul, GivesTheBitsOfTheSeparateOps) {
-  for (const Case& c : Cases()) {
-    SCOPED_TRACE(c.ToString());
-    const std::vector<Tensor> operands = c.Operands();
-    const Tensor product = *Prepare(ops::MatMulOp(), operands, Flags(c.ta, c.tb))->Run(operands);
-    const int64_t n = product.shape()[product.shape().rank() - 1];
-    const Tensor bias = Random(DType::kF32, {n}, 3);
-    const Tensor sum = Apply(ops::AddOp(), {product, bias});
-    for (const ops::OpDef* activation : {&ops::ReluOp(), &ops::SigmoidOp(), &ops::GeluOp()}) {
-      ASSERT_TRUE(ops::CanFuseActivation(*activation)) << activation->name;
-      const auto fused = Prepare(ops::FusedMatMulOp(), {operands[0], operands[1], bias},
-                                 Fused(c.ta, c.tb, activation->name));
-      ASSERT_TRUE(fused.ok()) << fused.status();
-      EXPECT_EQ(fused->name, "fused_matmul/onednn");
-      const auto got = fused->Run({operands[0], operands[1], bias});
-      ASSERT_TRUE(got.ok()) << got.status();
-      EXPECT_TRUE(BitwiseEqual(*got, Apply(*activation, {sum}))) << activation->name;
+  using Skip = std::vector<std::string>;
+  for (const Skip& skip : {Skip{}, Skip{"simd"}})
+    for (const Case& c : Cases()) {
+      SCOPED_TRACE(c.ToString());
+      const std::vector<Tensor> operands = c.Operands();
+      const Tensor product =
+          *Prepare(ops::MatMulOp(), operands, Flags(c.ta, c.tb), skip)->Run(operands);
+      const int64_t n = product.shape()[product.shape().rank() - 1];
+      const Tensor bias = Random(DType::kF32, {n}, 3);
+      const Tensor sum = Apply(ops::AddOp(), {product, bias});
+      for (const ops::OpDef* activation : {&ops::ReluOp(), &ops::SigmoidOp(), &ops::GeluOp()}) {
+        ASSERT_TRUE(ops::CanFuseActivation(*activation)) << activation->name;
+        const auto fused = Prepare(ops::FusedMatMulOp(), {operands[0], operands[1], bias},
+                                   Fused(c.ta, c.tb, activation->name), skip);
+        ASSERT_TRUE(fused.ok()) << fused.status();
+        EXPECT_NE(fused->name, "fused_matmul/reference");
+        if (!skip.empty()) EXPECT_EQ(fused->name, "fused_matmul/onednn");
+        const auto got = fused->Run({operands[0], operands[1], bias});
+        ASSERT_TRUE(got.ok()) << got.status();
+        EXPECT_TRUE(BitwiseEqual(*got, Apply(*activation, {sum}))) << activation->name;
+      }
+      const auto only_bias = Prepare(ops::FusedMatMulOp(), {operands[0], operands[1], bias},
+                                     Fused(c.ta, c.tb, ""), skip);
+      EXPECT_TRUE(BitwiseEqual(*only_bias->Run({operands[0], operands[1], bias}), sum));
+      const auto only_relu =
+          Prepare(ops::FusedMatMulOp(), operands, Fused(c.ta, c.tb, "relu"), skip);
+      EXPECT_TRUE(BitwiseEqual(*only_relu->Run(operands), Apply(ops::ReluOp(), {product})));
     }
-    const auto only_bias =
-        Prepare(ops::FusedMatMulOp(), {operands[0], operands[1], bias}, Fused(c.ta, c.tb, ""));
-    EXPECT_TRUE(BitwiseEqual(*only_bias->Run({operands[0], operands[1], bias}), sum));
-    const auto only_relu = Prepare(ops::FusedMatMulOp(), operands, Fused(c.ta, c.tb, "relu"));
-    EXPECT_TRUE(BitwiseEqual(*only_relu->Run(operands), Apply(ops::ReluOp(), {product})));
-  }
 }
 
 TEST(FusedMatMul, ReferenceAgreesWithTheSeparateOps) {
@@ -221,11 +227,11 @@ TEST(FusedMatMul, ReferenceAgreesWithTheSeparateOps) {
     const std::vector<Tensor> inputs = {Random(dtype, {2, 5, 7}, 1), Random(dtype, {7, 4}, 2),
                                         Random(dtype, {4}, 3)};
     const auto product =
-        Prepare(ops::MatMulOp(), {inputs[0], inputs[1]}, Flags(false, false), {"onednn"})
+        Prepare(ops::MatMulOp(), {inputs[0], inputs[1]}, Flags(false, false), {"simd", "onednn"})
             ->Run({inputs[0], inputs[1]});
     const Tensor want = Apply(ops::GeluOp(), {Apply(ops::AddOp(), {*product, inputs[2]})});
     const auto fused =
-        Prepare(ops::FusedMatMulOp(), inputs, Fused(false, false, "gelu"), {"onednn"});
+        Prepare(ops::FusedMatMulOp(), inputs, Fused(false, false, "gelu"), {"simd", "onednn"});
     EXPECT_EQ(fused->name, "fused_matmul/reference");
     EXPECT_TRUE(BitwiseEqual(*fused->Run(inputs), want)) << DTypeName(dtype);
   }
@@ -235,7 +241,8 @@ TEST(FusedMatMul, KeepsNaN) {
   Tensor lhs = Random(DType::kF32, {4, 8}, 1);
   lhs.mutable_data<float>()[8] = std::numeric_limits<float>::quiet_NaN();
   const std::vector<Tensor> inputs = {lhs, Random(DType::kF32, {8, 3}, 2)};
-  for (const std::vector<std::string>& skip : {std::vector<std::string>{}, {"onednn"}}) {
+  for (const std::vector<std::string>& skip :
+       {std::vector<std::string>{}, {"simd"}, {"simd", "onednn"}}) {
     const auto got =
         Prepare(ops::FusedMatMulOp(), inputs, Fused(false, false, "relu"), skip)->Run(inputs);
     ASSERT_TRUE(got.ok());

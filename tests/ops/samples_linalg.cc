@@ -40,7 +40,7 @@ std::vector<Operand> Operands(Vars v) {
 
 // `op`: what the equation runs on.
 Sample Einsum(std::string op, std::string equation, std::vector<Shape> shapes) {
-  const std::string fast = op == "matmul" ? "onednn" : "";
+  const std::string fast = op == "matmul" ? "simd" : "";
   return Make(
       std::move(op), equation, std::move(shapes),
       [equation](Vars v) { return Result{ops::Einsum(equation, Operands(v))}; }, fast);
@@ -98,10 +98,10 @@ std::vector<Sample> EinsumSamples() {
       [](Vars v) {
         return Result{ops::Tensordot(v[0], v[1], {1, 2}, {1, 0})};
       },
-      "onednn"));
+      "simd"));
   samples.push_back(Make(
       "matmul", "tensordot_last_first", {{2, 3, 4}, {3, 4, 5}},
-      [](Vars v) { return Result{ops::Tensordot(v[0], v[1])}; }, "onednn"));
+      [](Vars v) { return Result{ops::Tensordot(v[0], v[1])}; }, "simd"));
   samples.push_back(Make("mul", "tensordot_outer", {{2, 3}, {4}},
                          [](Vars v) { return Result{ops::Tensordot(v[0], v[1], 0)}; }));
   return samples;
@@ -110,11 +110,11 @@ std::vector<Sample> EinsumSamples() {
 std::vector<Sample> ProductSamples() {
   const auto product = [](Vars v) { return Result{ops::MatMul(v[0], v[1])}; };
   return {
-      Make("matmul", "vector_matrix", {{4}, {4, 3}}, product, "onednn"),
-      Make("matmul", "matrix_vector", {{3, 4}, {4}}, product, "onednn"),
-      Make("matmul", "vectors", {{4}, {4}}, product, "onednn"),
-      Make("matmul", "vector_batch", {{4}, {2, 4, 3}}, product, "onednn"),
-      Make("matmul", "batch_vector", {{2, 3, 4}, {4}}, product, "onednn"),
+      Make("matmul", "vector_matrix", {{4}, {4, 3}}, product, "simd"),
+      Make("matmul", "matrix_vector", {{3, 4}, {4}}, product, "simd"),
+      Make("matmul", "vectors", {{4}, {4}}, product, "simd"),
+      Make("matmul", "vector_batch", {{4}, {2, 4, 3}}, product, "simd"),
+      Make("matmul", "batch_vector", {{2, 3, 4}, {4}}, product, "simd"),
       Make("matmul", "dot_vectors", {{4}, {4}},
            [](Vars v) {
              return Result{ops::Dot(v[0], v[1]), ops::VDot(v[0], v[1])};

@@ -15,7 +15,7 @@ SampleArg Floats(Shape shape) { return {.spec = {DType::kF32, std::move(shape)}}
 SampleArg Of(DType dtype, Shape shape) { return {.spec = {dtype, std::move(shape)}}; }
 
 Sample Product(std::string label, Shape a, Shape b, bool ta = false, bool tb = false,
-               std::string fast_kernel = "onednn") {
+               std::string fast_kernel = "simd") {
   return {.op = "matmul",
           .label = std::move(label),
           .args = {Floats(std::move(a)), Floats(std::move(b))},

@@ -1,0 +1,59 @@
+#ifndef ADJOINT_OPS_GEMM_GEMM_H_
+#define ADJOINT_OPS_GEMM_GEMM_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace adjoint::ops {
+
+// A product of f32 matrices, c = a b + bias, given by pointers and strides in elements:
+// a[i * a_row + l * a_col], b[l * b_row + j * b_col], c[i * c_row + j * c_col]. One of the two
+// strides of each is 1. `bias_row` is added to every row, `bias_column` to every column; both may
+// be null.
+struct GemmOperands {
+  const float* a;
+  const float* b;
+  float* c;
+  int64_t a_row, a_col;
+  int64_t b_row, b_col;
+  int64_t c_row, c_col;
+  const float* bias_row;
+  const float* bias_column;
+};
+
+// How a product is cut for the caches (Goto and van de Geijn, "Anatomy of High-Performance Matrix
+// Multiplication", 2008). What is not said here does not show in the bits: each element of c is the
+// sum over l in ascending order, fused multiply-adds where the CPU has them, in blocks of `kc` that
+// are added one after the other.
+struct GemmBlocking {
+  int64_t mc = 0;  // rows of a block of a
+  int64_t nc = 0;  // columns of a block of b
+  int64_t kc = 0;  // depth of both
+  bool pack_a =
+      false;  // copies a block of a before it is used: for strides that the caches dislike
+  bool pack_b =
+      true;  // copies b's panels as they are first read; always, where b lies along columns
+  bool rows_first = false;  // a tile's rows meet all panels before the next rows: for a small kc
+
+  size_t ScratchBytes() const;
+};
+
+// Columns of a panel of b, and rows of the largest tile of c, for the CPU.
+int64_t GemmPanel();
+int64_t GemmTileRows();
+
+// Computes c, m x n, with K = k >= 1, on the calling thread. `scratch` has blocking.ScratchBytes()
+// bytes, 64-byte aligned.
+void Gemm(int64_t m, int64_t n, int64_t k, const GemmOperands& operands,
+          const GemmBlocking& blocking, void* scratch);
+
+// y[j] = sum over l of x[l] b[l * b_row + j * b_col] for j < n; one of the strides is 1.
+void RowTimesMatrix(int64_t n, int64_t k, const float* x, const float* b, int64_t b_row,
+                    int64_t b_col, float* y);
+
+// c[i * c_row + j] = a[i] b[j].
+void OuterProduct(int64_t m, int64_t n, const float* a, const float* b, int64_t c_row, float* c);
+
+}  // namespace adjoint::ops
+
+#endif  // ADJOINT_OPS_GEMM_GEMM_H_

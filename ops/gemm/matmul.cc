@@ -1,0 +1,246 @@
+#include "ops/gemm/matmul.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/parallel.h"
+#include "ops/gemm/gemm.h"
+
+namespace adjoint::ops {
+namespace {
+
+// Below this many floating-point operations, some 10 microseconds' worth, a second part costs more
+// than it gains.
+constexpr double kMinPartFlops = 1e6;
+// What a part of a large product should take, somewhat below a millisecond.
+constexpr double kPartFlops = 60e6;
+constexpr double kMaxParts = 32;
+// What reading or writing an element counts for, in operations: thin products wait for memory.
+constexpr double kFlopsPerElement = 16;
+constexpr int64_t kMaxSlots = 32;
+// Rows of a block of the left operand, columns of one of the right: they stay in the second-level
+// cache.
+constexpr int64_t kBlockRows = 168;
+constexpr int64_t kBlockColumns = 1024;
+constexpr int64_t kBlockColumnsRowsFirst = 256;
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Which of the buffers that threads pack into are free.
+struct Slots : KernelState {
+  std::atomic<uint64_t> free;
+};
+
+class GemmMatMul : public Kernel {
+ public:
+  GemmMatMul(const MatMulConfig& config, const MatMulPlan& plan);
+
+  absl::Status Run(const KernelArgs& args) const override;
+  size_t scratch_bytes() const override { return slots_ * slot_bytes_; }
+  std::unique_ptr<KernelState> MakeState() const override;
+  std::string implementation() const override { return implementation_; }
+
+ private:
+  void Cut(double flops);
+  GemmBlocking BlockingOf(const MatMulPlan& plan) const;
+  void RunPart(int64_t part, const KernelArgs& args, void* scratch) const;
+  void Multiply(int64_t m, int64_t n, const float* lhs, const float* rhs, const float* bias,
+                float* out, void* scratch) const;
+  void MultiplyVector(int64_t m, int64_t n, const float* lhs, const float* rhs, const float* bias,
+                      float* out) const;
+
+  MatMulShape s_;
+  bool swap_;
+  bool vector_;
+  bool has_bias_;
+  Tile activation_;
+  int64_t lhs_row_, lhs_col_, rhs_row_, rhs_col_;
+  std::vector<int64_t> lhs_offsets_, rhs_offsets_;  // of each product; empty for one
+  int64_t products_;
+  int64_t products_per_part_ = 1;
+  int64_t block_m_, block_n_;  // of a part
+  int64_t parts_m_ = 1, parts_n_ = 1;
+  int64_t parts_;
+  GemmBlocking blocking_;
+  size_t slot_bytes_ = 0;
+  int64_t slots_ = 1;
+  std::string implementation_;
+};
+
+GemmMatMul::GemmMatMul(const MatMulConfig& config, const MatMulPlan& plan)
+    : has_bias_(config.bias), activation_(config.activation) {
+  const MatMulBatches batches(config);
+  s_ = batches.shape;
+  products_ = batches.count;
+  if (products_ > 1) {
+    lhs_offsets_ = MatrixOffsets(config.lhs.shape, config.out.shape);
+    rhs_offsets_ = MatrixOffsets(config.rhs.shape, config.out.shape);
+  }
+  lhs_row_ = s_.transpose_lhs ? 1 : s_.k;
+  lhs_col_ = s_.transpose_lhs ? s_.m : 1;
+  rhs_row_ = s_.transpose_rhs ? 1 : s_.n;
+  rhs_col_ = s_.transpose_rhs ? s_.k : 1;
+  // Of a vector either stride is right: the one that lies well.
+  if (s_.m == 1) lhs_row_ = s_.k, lhs_col_ = 1;
+  if (s_.n == 1) rhs_row_ = 1, rhs_col_ = s_.k;
+  vector_ = IsVectorProduct(s_) && !(s_.k == 1 && has_bias_);
+  swap_ = plan.swap && !vector_;
+  const double elements = 1.0 * s_.m * s_.k + 1.0 * s_.k * s_.n + 1.0 * s_.m * s_.n;
+  Cut(std::max(2.0 * s_.m * s_.n * s_.k, kFlopsPerElement * elements));
+  if (!vector_) {
+    blocking_ = BlockingOf(plan);
+    slot_bytes_ = blocking_.ScratchBytes();
+    slots_ = std::clamp<int64_t>(std::min<int64_t>(parts_, NumThreads()), 1, kMaxSlots);
+  }
+  implementation_ = vector_ ? "vector" : plan.ToString();
+}
+
+// By shape alone. A large product is cut in halves along its longer side again and again.
+void GemmMatMul::Cut(double flops) {
+  const double most = std::max(1.0, flops / kMinPartFlops);
+  const double wanted = std::clamp(flops / kPartFlops, std::min(4.0, most), kMaxParts);
+  block_m_ = s_.m;
+  block_n_ = s_.n;
+  const int64_t least_m = vector_ ? 16 : 2 * GemmTileRows();
+  const int64_t least_n = vector_ ? 64 : 2 * GemmPanel();
+  const auto round = [](int64_t extent, int64_t to) { return CeilDiv(extent, to) * to; };
+  while (static_cast<double>(CeilDiv(s_.m, block_m_) * CeilDiv(s_.n, block_n_) * 2) <= wanted) {
+    const bool can_m = block_m_ >= 2 * least_m;
+    const bool can_n = block_n_ >= 2 * least_n;
+    if (!can_m && !can_n) break;
+    if (can_n && (!can_m || block_n_ >= block_m_)) {
+      block_n_ = round(CeilDiv(block_n_, 2), vector_ ? 16 : GemmPanel());
+    } else {
+      block_m_ = round(CeilDiv(block_m_, 2), vector_ ? 1 : GemmTileRows());
+    }
+  }
+  parts_m_ = CeilDiv(s_.m, block_m_);
+  parts_n_ = CeilDiv(s_.n, block_n_);
+  if (products_ > 1) {
+    const double all = flops * static_cast<double>(products_);
+    const double groups =
+        std::clamp(all / kPartFlops, std::min(4.0, std::max(1.0, all / kMinPartFlops)), kMaxParts);
+    products_per_part_ =
+        parts_m_ * parts_n_ > 1 ? 1 : CeilDiv(products_, static_cast<int64_t>(groups));
+  }
+  parts_ = CeilDiv(products_, products_per_part_) * parts_m_ * parts_n_;
+}
+
+GemmBlocking GemmMatMul::BlockingOf(const MatMulPlan& plan) const {
+  const int64_t m = swap_ ? block_n_ : block_m_;
+  const int64_t n = swap_ ? block_m_ : block_n_;
+  const int64_t pieces = CeilDiv(s_.k, plan.depth);
+  GemmBlocking b;
+  b.kc = CeilDiv(s_.k, pieces);
+  b.mc = std::min(m, kBlockRows);
+  b.nc = std::min(n, plan.rows_first ? kBlockColumnsRowsFirst : kBlockColumns);
+  b.pack_a = plan.pack_a;
+  b.pack_b = plan.pack_b;
+  b.rows_first = plan.rows_first;
+  return b;
+}
+
+std::unique_ptr<KernelState> GemmMatMul::MakeState() const {
+  if (slots_ == 1 && parts_ == 1) return nullptr;
+  auto state = std::make_unique<Slots>();
+  state->free = (uint64_t{1} << slots_) - 1;
+  return state;
+}
+
+absl::Status GemmMatMul::Run(const KernelArgs& args) const {
+  if (parts_ == 1) {
+    RunPart(0, args, args.scratch);
+    return absl::OkStatus();
+  }
+  Slots* const slots = static_cast<Slots*>(args.state);
+  ParallelFor(parts_, [&](int64_t part) {
+    if (slot_bytes_ == 0) return RunPart(part, args, nullptr);
+    // There are as many slots as threads, unless threads were added since: then some wait.
+    uint64_t mask = slots->free.load(std::memory_order_relaxed);
+    while (mask == 0 ||
+           !slots->free.compare_exchange_weak(mask, mask & (mask - 1), std::memory_order_acquire)) {
+      if (mask != 0) continue;
+      std::this_thread::yield();
+      mask = slots->free.load(std::memory_order_relaxed);
+    }
+    const int slot = __builtin_ctzll(mask);
+    RunPart(part, args, static_cast<char*>(args.scratch) + slot * slot_bytes_);
+    slots->free.fetch_or(uint64_t{1} << slot, std::memory_order_release);
+  });
+  return absl::OkStatus();
+}
+
+void GemmMatMul::RunPart(int64_t part, const KernelArgs& args, void* scratch) const {
+  const int64_t i = part / parts_n_ % parts_m_ * block_m_;
+  const int64_t j = part % parts_n_ * block_n_;
+  const int64_t m = std::min(block_m_, s_.m - i);
+  const int64_t n = std::min(block_n_, s_.n - j);
+  const int64_t first = part / (parts_m_ * parts_n_) * products_per_part_;
+  const int64_t last = std::min(products_, first + products_per_part_);
+  for (int64_t p = first; p < last; ++p) {
+    const float* const lhs =
+        In<float>(args, 0) + (products_ > 1 ? lhs_offsets_[p] : 0) + i * lhs_row_;
+    const float* const rhs =
+        In<float>(args, 1) + (products_ > 1 ? rhs_offsets_[p] : 0) + j * rhs_col_;
+    const float* const bias = has_bias_ ? In<float>(args, 2) + j : nullptr;
+    float* const out = Out<float>(args) + p * s_.m * s_.n + i * s_.n + j;
+    if (vector_) {
+      MultiplyVector(m, n, lhs, rhs, bias, out);
+    } else {
+      Multiply(m, n, lhs, rhs, bias, out, scratch);
+    }
+    if (activation_.fn == nullptr) continue;
+    const auto apply = [&](float* x, int64_t count) {
+      activation_.fn(TileArgs{.in = {x}, .out = x, .n = count, .params = activation_.params});
+    };
+    if (n == s_.n) {
+      apply(out, m * n);
+    } else {
+      for (int64_t row = 0; row < m; ++row) apply(out + row * s_.n, n);
+    }
+  }
+}
+
+void GemmMatMul::Multiply(int64_t m, int64_t n, const float* lhs, const float* rhs,
+                          const float* bias, float* out, void* scratch) const {
+  if (swap_) {
+    Gemm(n, m, s_.k,
+         {rhs, lhs, out, rhs_col_, rhs_row_, lhs_col_, lhs_row_, 1, s_.n, nullptr, bias}, blocking_,
+         scratch);
+  } else {
+    Gemm(m, n, s_.k,
+         {lhs, rhs, out, lhs_row_, lhs_col_, rhs_row_, rhs_col_, s_.n, 1, bias, nullptr}, blocking_,
+         scratch);
+  }
+}
+
+void GemmMatMul::MultiplyVector(int64_t m, int64_t n, const float* lhs, const float* rhs,
+                                const float* bias, float* out) const {
+  if (s_.m == 1) {
+    RowTimesMatrix(n, s_.k, lhs, rhs, rhs_row_, rhs_col_, out);
+  } else if (s_.n == 1) {
+    RowTimesMatrix(m, s_.k, rhs, lhs, lhs_col_, lhs_row_, out);
+  } else {
+    OuterProduct(m, n, lhs, rhs, s_.n, out);
+  }
+  if (bias == nullptr) return;
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t j = 0; j < n; ++j) out[i * n + j] += bias[j];
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> MakeGemmMatMul(const MatMulConfig& config, const MatMulPlan& plan) {
+  for (const TensorSpec* spec : {&config.lhs, &config.rhs, &config.out}) {
+    if (spec->dtype != DType::kF32 || spec->shape.rank() < 2 || spec->shape.NumElements() == 0) {
+      return nullptr;
+    }
+  }
+  return std::make_unique<GemmMatMul>(config, plan);
+}
+
+}  // namespace adjoint::ops
