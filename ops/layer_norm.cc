@@ -15,6 +15,7 @@
 #include "ops/fail.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
+#include "ops/stream.h"
 
 namespace adjoint::ops {
 namespace {
@@ -162,6 +163,12 @@ MaybeKernel MakeRows(const Layout& l, size_t operands) {
     const T* scale = operands > 1 ? In<T>(args, 1) : nullptr;
     const T* bias = operands > 2 ? In<T>(args, 2) : nullptr;
     ParallelForRange(l.rows, std::max<int64_t>(1, kGrain / l.n), [&](int64_t begin, int64_t end) {
+      if (StreamsRows<T>(l.rows, l.n)) {
+        return StreamRows<T>(Out<T>(args), begin, end, l.n, [&](int64_t row, T* to) {
+          rows(In<T>(args, 0) + row * l.n, scale, bias, to, Out<T>(args, 1) + row,
+               Out<T>(args, 2) + row, 1, l.n, l.centered, l.epsilon);
+        });
+      }
       rows(In<T>(args, 0) + begin * l.n, scale, bias, Out<T>(args) + begin * l.n,
            Out<T>(args, 1) + begin, Out<T>(args, 2) + begin, end - begin, l.n, l.centered,
            l.epsilon);
@@ -182,6 +189,12 @@ MaybeKernel MakeGradientRows(const Layout& l) {
   static const auto rows = Simd<GradientRows<T>>::Select();
   return MakeKernel([l](const KernelArgs& args) {
     ParallelForRange(l.rows, std::max<int64_t>(1, kGrain / l.n), [&](int64_t begin, int64_t end) {
+      if (StreamsRows<T>(l.rows, l.n)) {
+        return StreamRows<T>(Out<T>(args), begin, end, l.n, [&](int64_t row, T* to) {
+          rows(In<T>(args, 0) + row * l.n, In<T>(args, 1) + row, In<T>(args, 2) + row,
+               In<T>(args, 3) + row * l.n, to, 1, l.n, l.centered);
+        });
+      }
       rows(In<T>(args, 0) + begin * l.n, In<T>(args, 1) + begin, In<T>(args, 2) + begin,
            In<T>(args, 3) + begin * l.n, Out<T>(args) + begin * l.n, end - begin, l.n, l.centered);
     });

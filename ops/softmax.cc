@@ -18,6 +18,7 @@
 #include "ops/indexing.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
+#include "ops/stream.h"
 
 namespace adjoint::ops {
 namespace {
@@ -232,6 +233,10 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareSimd(const KernelRequest& r) {
       float* y = Out<float>(args);
       const int64_t grain = std::max<int64_t>(1, kGrain / l.n);
       ParallelForRange(l.outer, grain, [&](int64_t begin, int64_t end) {
+        if (StreamsRows<float>(l.outer, l.n)) {
+          return StreamRows<float>(
+              y, begin, end, l.n, [&](int64_t row, float* to) { rows(x + row * l.n, to, 1, l.n); });
+        }
         rows(x + begin * l.n, y + begin * l.n, end - begin, l.n);
       });
       return absl::OkStatus();

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
 #include "core/parallel.h"
+#include "ops/stream.h"
 #include "ops/tile_broadcast.h"
 #include "ops/tile_patterns.h"
 
@@ -77,6 +78,7 @@ struct Plan {
     int input;
   };
   std::vector<Hazard> hazards;
+  uint64_t streamed = 0;          // large outputs: written past the caches, tile by tile
   std::vector<int> output_place;  // of each output
   int num_hoisted = 0;
   int64_t slot_bytes = 0;
@@ -90,7 +92,7 @@ class TapeKernel : public Kernel {
   explicit TapeKernel(Plan plan) : plan_(std::move(plan)) {}
 
   absl::Status Run(const KernelArgs& args) const override {
-    uint64_t deferred = 0;
+    uint64_t deferred = plan_.streamed;
     for (const Plan::Hazard& h : plan_.hazards) {
       if (args.outputs[h.output] == args.inputs[h.input]) deferred |= uint64_t{1} << h.output;
     }
@@ -180,10 +182,16 @@ void TapeKernel::RunPart(const KernelArgs& args, uint64_t deferred, int64_t begi
     for (uint64_t rest = deferred; rest != 0; rest &= rest - 1) {
       const int output = __builtin_ctzll(rest);
       const Place& p = plan_.places[plan_.output_place[output]];
-      std::memcpy(static_cast<char*>(args.outputs[output]) + first * p.bytes,
-                  buffer + p.slot * plan_.slot_bytes, static_cast<size_t>(n * p.bytes));
+      char* const to = static_cast<char*>(args.outputs[output]) + first * p.bytes;
+      const char* const from = buffer + p.slot * plan_.slot_bytes;
+      if (plan_.streamed >> output & 1) {
+        StreamCopy(to, from, n * p.bytes);
+      } else {
+        std::memcpy(to, from, static_cast<size_t>(n * p.bytes));
+      }
     }
   }
+  if (plan_.streamed != 0) StreamFence();
 }
 
 void CopyTile(const TileArgs& args) {
@@ -404,7 +412,9 @@ void Planner::AssignMemory() {
         plan.hazards.push_back({result.index, plan.places[v].index});
         hazard = true;
       }
-      if (hazard) result.slot = TakeSlot();
+      const bool streamed = plan.size * result.bytes >= kStreamBytes;
+      if (streamed) plan.streamed |= uint64_t{1} << result.index;
+      if (hazard || streamed) result.slot = TakeSlot();
     } else {
       // In place of an operand that is not read again, else in a slot of its own.
       for (int k = 0; k < instr.num_operands && result.slot < 0; ++k) {
