@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "apps/imdb/output.h"
 #include "core/parallel.h"
 #include "core/status_macros.h"
+#include "graph/autotune_session.h"
 #include "graph/profile.h"
 
 namespace adjoint::apps::imdb {
@@ -52,9 +54,7 @@ absl::Status RunCommand(const Options& options) {
   return RunNotebook(options);
 }
 
-absl::Status Run(const Options& options) {
-  ADJOINT_RETURN_IF_ERROR(EnterUsersFolder());
-  if (options.threads > 0) SetNumThreads(options.threads);
+absl::Status RunTraced(const Options& options) {
   if (options.trace.empty()) return RunCommand(options);
   ADJOINT_RETURN_IF_ERROR(CheckWritable(options.trace));
   graph::Profiler profiler;
@@ -66,6 +66,19 @@ absl::Status Run(const Options& options) {
   std::cout << "\nSteps of all programs, the most expensive first\n"
             << profiler.Table(20) << "Trace written to " << options.trace << "\n";
   return FlushOutput();
+}
+
+absl::Status Run(const Options& options) {
+  ADJOINT_RETURN_IF_ERROR(EnterUsersFolder());
+  if (options.threads > 0) SetNumThreads(options.threads);
+  if (options.autotune.empty()) return RunTraced(options);
+  ADJOINT_ASSIGN_OR_RETURN(
+      const std::unique_ptr<graph::AutotuneSession> session,
+      graph::AutotuneSession::Start(options.autotune,
+                                    [](const std::string& line) { std::cout << line << "\n"; }));
+  ADJOINT_RETURN_IF_ERROR(session->Save());  // a path that cannot be written is found now
+  ADJOINT_RETURN_IF_ERROR(RunTraced(options));
+  return session->Save();
 }
 
 int Fail(absl::string_view message, int code) {

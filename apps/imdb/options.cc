@@ -70,6 +70,9 @@ std::vector<FlagText> ValueFlags() {
       {"trace", "PATH", kFiles,
        "Time every step of every program: a table of the most expensive ones,\nand a trace file "
        "for chrome://tracing or ui.perfetto.dev"},
+      {"autotune", "PATH", kFiles,
+       "Choose kernels by timing them, print the choices and keep them in PATH,\nwhere a later run "
+       "finds them; bits then depend on that file"},
   };
 }
 
@@ -202,6 +205,7 @@ absl::Status ReadFlag(const FlagText& flag, Options* options) {
   if (name == "model") options->model = text;
   if (name == "report_json") options->report_json = text;
   if (name == "trace") options->trace = text;
+  if (name == "autotune") options->autotune = text;
   // Ids 0 to 3 stand for no word.
   if (name == "num_words") return ReadInt<int64_t>(name, text, 4, 10000000, &options->num_words);
   if (name == "epochs") return ReadInt(name, text, 1, 1000000, &options->epochs);

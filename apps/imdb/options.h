@@ -37,6 +37,7 @@ struct Options {
   std::string model;        // the file; never empty
   std::string report_json;  // empty: no report
   std::string trace;        // empty: nothing is timed
+  std::string autotune;     // file of kernel choices; empty: the library's own
 
   // train
   std::string checkpoint;  // the folder; empty: none
