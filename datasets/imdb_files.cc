@@ -63,11 +63,11 @@ std::vector<std::string> KnownFolders() {
   return folders;
 }
 
-// The data in a folder or in imdb/ below it.
-std::optional<DataFiles> LookInto(const fs::path& folder) {
+// The data in a folder or in imdb/ below it; in an npz file only if `npz`.
+std::optional<DataFiles> LookInto(const fs::path& folder, bool npz) {
   if (IsAclImdb(folder)) return DataFiles{DataFiles::Kind::kFolder, folder.string(), ""};
   for (const fs::path& place : {folder, folder / "imdb"}) {
-    if (IsFile(place / kNpzName)) {
+    if (npz && IsFile(place / kNpzName)) {
       return DataFiles{DataFiles::Kind::kNpz, (place / kNpzName).string(), ""};
     }
     if (IsAclImdb(place / kFolderName)) {
@@ -75,6 +75,18 @@ std::optional<DataFiles> LookInto(const fs::path& folder) {
     }
     if (IsFile(place / kTarName)) {
       return DataFiles{DataFiles::Kind::kTar, (place / kTarName).string(), ""};
+    }
+  }
+  return std::nullopt;
+}
+
+// The data in the first of the folders that has any; in the first that has texts, if they are
+// preferred and there are any.
+std::optional<DataFiles> LookIntoAll(absl::Span<const std::string> folders, bool prefer_texts) {
+  for (const bool npz : {false, true}) {
+    if (!npz && !prefer_texts) continue;
+    for (const std::string& folder : folders) {
+      if (std::optional<DataFiles> files = LookInto(folder, npz)) return files;
     }
   }
   return std::nullopt;
@@ -98,13 +110,13 @@ absl::StatusOr<DataFiles> FromFile(const std::string& path) {
                    "tar or tar.gz file"));
 }
 
-absl::StatusOr<DataFiles> FromPath(const std::string& path) {
+absl::StatusOr<DataFiles> FromPath(const std::string& path, bool prefer_texts) {
   if (IsFile(path)) return FromFile(path);
   if (!IsFolder(path)) {
     return absl::InvalidArgumentError(
         absl::StrCat("no IMDB data at '", path, "': no such file or folder"));
   }
-  if (std::optional<DataFiles> files = LookInto(path)) return *std::move(files);
+  if (std::optional<DataFiles> files = LookIntoAll({path}, prefer_texts)) return *std::move(files);
   return absl::InvalidArgumentError(
       absl::StrCat("no IMDB data in '", path, "': looked for ", kNpzName, ", ", kFolderName,
                    "/ (with train/pos) and ", kTarName, ", there and in imdb/ below it"));
@@ -166,17 +178,15 @@ absl::Status FindWordIndex(const FindOptions& options, DataFiles& files) {
 absl::StatusOr<DataFiles> FindData(const std::string& path, const FindOptions& options) {
   DataFiles files;
   if (!path.empty()) {
-    ADJOINT_ASSIGN_OR_RETURN(files, FromPath(path));
+    ADJOINT_ASSIGN_OR_RETURN(files, FromPath(path, options.prefer_texts));
     ADJOINT_RETURN_IF_ERROR(FindWordIndex(options, files));
     return files;
   }
   const std::vector<std::string> folders = KnownFolders();
-  for (const std::string& folder : folders) {
-    if (std::optional<DataFiles> found = LookInto(folder)) {
-      files = *std::move(found);
-      ADJOINT_RETURN_IF_ERROR(FindWordIndex(options, files));
-      return files;
-    }
+  if (std::optional<DataFiles> found = LookIntoAll(folders, options.prefer_texts)) {
+    files = *std::move(found);
+    ADJOINT_RETURN_IF_ERROR(FindWordIndex(options, files));
+    return files;
   }
   const std::string looked = folders.empty()
                                  ? "ADJOINT_DATA and HOME are not set"

@@ -19,6 +19,8 @@ struct DataFiles {
 struct FindOptions {
   bool download = true;
   std::function<void(absl::string_view url, int64_t received, int64_t total)> progress = {};
+  // The raw texts where there are any, rather than the ids of imdb.npz.
+  bool prefer_texts = false;
 };
 
 // Where the data are. `path` names the npz file, the tar or tar.gz file, the aclImdb folder, or a

@@ -466,6 +466,17 @@ TEST(FindDataTest, LooksInOrderAndDownloadsLast) {
   EXPECT_EQ(found().word_index, "");  // for raw texts only beside them
   Write(folder + "/data/imdb/imdb.npz", "PK");
   EXPECT_EQ(found().kind, DataFiles::Kind::kNpz);
+  // Texts are found beside ids and behind them, and ids where there are none.
+  const auto texts = [&](const std::string& path) {
+    return FindData(path, {.download = false, .prefer_texts = true}).value().kind;
+  };
+  EXPECT_EQ(texts(""), DataFiles::Kind::kTar);
+  EXPECT_EQ(texts(folder + "/data"), DataFiles::Kind::kTar);
+  std::filesystem::rename(folder + "/data/imdb/aclImdb_v1.tar.gz",
+                          folder + "/home/.keras/datasets/aclImdb_v1.tar.gz");
+  EXPECT_EQ(texts(""), DataFiles::Kind::kTar);
+  EXPECT_EQ(texts(folder + "/data"), DataFiles::Kind::kNpz);
+  EXPECT_EQ(found().kind, DataFiles::Kind::kNpz);
   // What the user names is not replaced by what lies elsewhere.
   EXPECT_EQ(FindData(folder + "/home").status().code(), absl::StatusCode::kInvalidArgument);
 }
