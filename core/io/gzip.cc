@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/io/file.h"
+#include "core/status_macros.h"
 
 namespace adjoint::io {
 
@@ -52,6 +54,15 @@ absl::StatusOr<std::string> Gunzip(absl::string_view bytes, int64_t max_bytes) {
                                               stream.msg == nullptr ? "unknown" : stream.msg));
     }
   }
+}
+
+absl::StatusOr<std::string> ReadMaybeGzippedFile(const std::string& path) {
+  ADJOINT_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path));
+  if (!IsGzip(bytes)) return bytes;
+  auto plain = Gunzip(bytes, kMaxFileBytes);
+  if (plain.ok()) return plain;
+  return absl::Status(plain.status().code(),
+                      absl::StrCat("cannot read '", path, "': ", plain.status().message()));
 }
 
 }  // namespace adjoint::io

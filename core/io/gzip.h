@@ -16,6 +16,9 @@ bool IsGzip(absl::string_view bytes);
 // DataLoss for damage and for bytes that end early, ResourceExhausted for more than `max_bytes`.
 absl::StatusOr<std::string> Gunzip(absl::string_view bytes, int64_t max_bytes);
 
+// A whole file, unpacked where it is gzipped. Errors name it.
+absl::StatusOr<std::string> ReadMaybeGzippedFile(const std::string& path);
+
 }  // namespace adjoint::io
 
 #endif  // ADJOINT_CORE_IO_GZIP_H_

@@ -6,14 +6,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/io/file.h"
 #include "core/io/gzip.h"
 #include "core/status_macros.h"
 
 namespace adjoint::io {
 namespace {
-
-constexpr int64_t kMaxBytes = int64_t{4} << 30;
 
 absl::Status Wrong(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("not an idx file: ", what));
@@ -122,18 +119,11 @@ absl::StatusOr<Tensor> ParseIdx(absl::string_view bytes) {
 }
 
 absl::StatusOr<Tensor> ReadIdx(const std::string& path) {
-  ADJOINT_ASSIGN_OR_RETURN(std::string bytes, ReadFile(path, kMaxBytes));
-  const auto named = [&](const absl::Status& status) {
-    return absl::Status(status.code(),
-                        absl::StrCat("cannot read '", path, "': ", status.message()));
-  };
-  if (IsGzip(bytes)) {
-    auto plain = Gunzip(bytes, kMaxBytes);
-    if (!plain.ok()) return named(plain.status());
-    bytes = *std::move(plain);
-  }
+  ADJOINT_ASSIGN_OR_RETURN(const std::string bytes, ReadMaybeGzippedFile(path));
   auto tensor = ParseIdx(bytes);
-  return tensor.ok() ? std::move(tensor) : named(tensor.status());
+  if (tensor.ok()) return tensor;
+  return absl::Status(tensor.status().code(),
+                      absl::StrCat("cannot read '", path, "': ", tensor.status().message()));
 }
 
 }  // namespace adjoint::io

@@ -1,9 +1,8 @@
 #include "core/io/npz.h"
 
-#include <vector>
-
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "core/io/archive.h"
 #include "core/io/file.h"
 #include "core/io/npy.h"
@@ -46,6 +45,26 @@ absl::StatusOr<Tensor> ReadNpzTensor(const std::string& path, const std::string&
   absl::StatusOr<Tensor> tensor = ReadNpy(bytes);
   if (!tensor.ok()) return InArray(path, array, tensor.status());
   return tensor;
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, Tensor>>> ReadNpz(const std::string& path) {
+  ADJOINT_ASSIGN_OR_RETURN(ArchiveReader reader, ArchiveReader::Open(path));
+  std::vector<std::pair<std::string, Tensor>> arrays;
+  while (true) {
+    ADJOINT_ASSIGN_OR_RETURN(const bool more, reader.Next());
+    if (!more) return arrays;
+    absl::string_view name = reader.name();
+    if (!absl::ConsumeSuffix(&name, ".npy")) {
+      return absl::InvalidArgumentError(absl::StrCat("'", path, "' is no npz file: its entry '",
+                                                     absl::CHexEscape(reader.name()),
+                                                     "' is no .npy array"));
+    }
+    std::string array(name);
+    ADJOINT_ASSIGN_OR_RETURN(const std::string bytes, reader.Read(kMaxArrayBytes));
+    absl::StatusOr<Tensor> tensor = ReadNpy(bytes);
+    if (!tensor.ok()) return InArray(path, array, tensor.status());
+    arrays.emplace_back(std::move(array), *std::move(tensor));
+  }
 }
 
 absl::StatusOr<IntLists> ReadNpzIntLists(const std::string& path, const std::string& array) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,6 +18,9 @@ namespace adjoint::io {
 // are. Each call opens the file anew, so several threads may each read an array of one file.
 
 absl::StatusOr<Tensor> ReadNpzTensor(const std::string& path, const std::string& array);
+
+// All of its arrays, in their order in the file, which is read once.
+absl::StatusOr<std::vector<std::pair<std::string, Tensor>>> ReadNpz(const std::string& path);
 
 // An object array of lists of integers; see pickle.h.
 absl::StatusOr<IntLists> ReadNpzIntLists(const std::string& path, const std::string& array);

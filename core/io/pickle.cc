@@ -6,6 +6,7 @@
 #include <limits>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -28,6 +29,7 @@ enum class Tag : uint8_t {
   kGlobal,  // number: a Global
   kDtype,   // number: index in dtypes_
   kArray,   // number: index in arrays_
+  kDict,    // the only one
 };
 
 enum class Global : uint8_t { kReconstruct, kNdarray, kDtype, kEncode };
@@ -64,6 +66,8 @@ const char* TagName(Tag tag) {
       return "a global";
     case Tag::kDtype:
       return "a dtype";
+    case Tag::kDict:
+      return "a dictionary";
     case Tag::kArray:
       break;
   }
@@ -91,9 +95,10 @@ struct Value {
   }
 };
 
-// A list holds integers only, or lists of integers only; they lie together in ints_ or in refs_.
+// A list holds integers only, or lists of integers only, or, in a dictionary, strings only.
+// Integers and lists lie together in ints_ or in refs_; strings are not kept.
 struct List {
-  enum class Kind : uint8_t { kEmpty, kInts, kLists } kind = Kind::kEmpty;
+  enum class Kind : uint8_t { kEmpty, kInts, kLists, kTexts } kind = Kind::kEmpty;
   size_t begin = 0, end = 0;
 };
 
@@ -102,20 +107,36 @@ struct Tuple {
   int depth = 1;
 };
 
+struct Dtype {
+  bool bytes = false;  // u1, not objects
+  bool built = false;
+};
+
 struct Array {
   bool built = false;
+  bool bytes = false;
+  // Of objects:
   int64_t size = 0;
   size_t list = 0;
+  // Of bytes:
+  Shape shape = {};
+  absl::string_view data = {};
 };
+
+enum class Wanted { kIntLists, kDict };
 
 class PickleReader {
  public:
-  PickleReader(absl::string_view input, const PickleLimits& limits)
-      : input_(input), limits_(limits) {}
+  PickleReader(absl::string_view input, const PickleLimits& limits, Wanted wanted)
+      : input_(input), limits_(limits), wanted_(wanted) {}
 
-  absl::StatusOr<IntLists> Read() {
+  absl::StatusOr<IntLists> ReadIntLists() {
     ADJOINT_RETURN_IF_ERROR(Run());
     return Result();
+  }
+  absl::StatusOr<PickledDict> ReadDict() {
+    ADJOINT_RETURN_IF_ERROR(Run());
+    return DictResult();
   }
 
  private:
@@ -123,6 +144,10 @@ class PickleReader {
   // One instruction that is not in Run's inner loop; `done` becomes true at STOP.
   absl::Status Step(PickleOpcode op, bool& done);
   absl::StatusOr<IntLists> Result();
+  absl::StatusOr<PickledDict> DictResult();
+  const char* Subject() const {
+    return wanted_ == Wanted::kDict ? "a dictionary of arrays" : "an array of integer lists";
+  }
 
   template <typename... Parts>
   absl::Status Fail(const Parts&... parts) const {
@@ -184,6 +209,9 @@ class PickleReader {
   absl::Status Get(uint64_t index);
   absl::Status Reduce();
   absl::Status Build();
+  absl::Status BuildBytes(const absl::Span<const Value>& state, Array& array);
+  // Puts the `items` values on top, keys and values in turn, into the dictionary below them.
+  absl::Status SetItems(size_t items);
 
   absl::Span<const Value> Items(const Value& tuple) const {
     if (tuple.tag != Tag::kTuple) return {};
@@ -193,6 +221,7 @@ class PickleReader {
 
   const absl::string_view input_;
   const PickleLimits limits_;
+  const Wanted wanted_;
   size_t at_ = 0;
   size_t op_at_ = 0;
   uint8_t op_code_ = 0;
@@ -207,8 +236,10 @@ class PickleReader {
   std::vector<int32_t> ints_;
   std::vector<size_t> refs_;
   std::vector<List> lists_;
-  std::vector<char> dtypes_;  // whether it was built
+  std::vector<Dtype> dtypes_;
   std::vector<Array> arrays_;
+  bool has_dict_ = false;
+  std::vector<std::pair<absl::string_view, Value>> dict_;
 };
 
 absl::Status PickleReader::PushLong1() {
@@ -239,8 +270,8 @@ absl::Status PickleReader::PushGlobal(absl::string_view module, absl::string_vie
     }
   }
   return Fail("asks for '", absl::CHexEscape(module.substr(0, 80)), ".",
-              absl::CHexEscape(name.substr(0, 80)),
-              "', which an array of integer lists has no use for; nothing was executed");
+              absl::CHexEscape(name.substr(0, 80)), "', which ", Subject(),
+              " has no use for; nothing was executed");
 }
 
 absl::Status PickleReader::PushTuple(size_t size) {
@@ -274,6 +305,11 @@ absl::Status PickleReader::Append(size_t items) {
   List& list = lists_[to.number];
   for (size_t i = first; i < stack_.size(); ++i) {
     const Value& item = stack_[i];
+    if (item.tag == Tag::kText && wanted_ == Wanted::kDict &&
+        (list.kind == List::Kind::kEmpty || list.kind == List::Kind::kTexts)) {
+      list.kind = List::Kind::kTexts;
+      continue;
+    }
     if (item.tag != Tag::kInt && item.tag != Tag::kList) {
       return Fail("a list may hold integers or lists of integers, not ", TagName(item.tag));
     }
@@ -394,11 +430,12 @@ absl::Status PickleReader::Reduce() {
           (args[2].tag == Tag::kInt || args[2].tag == Tag::kBool) && args[0].tag == Tag::kText;
       if (!fits) return Fail("the arguments of dtype are not (name, align, copy)");
       const absl::string_view name = args[0].text();
-      if (name != "O8" && name != "O4" && name != "O" && name != "|O") {
-        return Fail("the dtype is '", absl::CHexEscape(name.substr(0, 40)),
-                    "', not that of objects ('O8')");
+      const bool bytes = wanted_ == Wanted::kDict && (name == "u1" || name == "|u1");
+      if (!bytes && name != "O8" && name != "O4" && name != "O" && name != "|O") {
+        return Fail("the dtype is '", absl::CHexEscape(name.substr(0, 40)), "', not that of ",
+                    wanted_ == Wanted::kDict ? "bytes ('u1')" : "objects ('O8')");
       }
-      dtypes_.push_back(0);
+      dtypes_.push_back({.bytes = bytes});
       result = Value::Of(Tag::kDtype, static_cast<int64_t>(dtypes_.size()) - 1);
       break;
     }
@@ -429,27 +466,78 @@ absl::Status PickleReader::Build() {
     if (!fits) {
       return Fail("the state of the dtype is not (3, '|', None, None, None, -1, -1, 63)");
     }
-    dtypes_[target.number] = 1;
+    dtypes_[target.number].built = true;
   } else if (target.tag == Tag::kArray) {
     const bool fits = state.size() == 5 && state[0].IsNumber(1) && state[1].tag == Tag::kTuple &&
                       state[2].tag == Tag::kDtype &&
-                      (state[3].tag == Tag::kBool || state[3].tag == Tag::kInt) &&
-                      state[4].tag == Tag::kList;
-    if (!fits) {
-      return Fail("the state of the array is not (1, shape, dtype, fortran_order, list)");
+                      (state[3].tag == Tag::kBool || state[3].tag == Tag::kInt);
+    const bool bytes = fits && dtypes_[state[2].number].bytes;
+    if (!fits || state[4].tag != (bytes ? Tag::kText : Tag::kList)) {
+      return Fail("the state of the array is not (1, shape, dtype, fortran_order, ",
+                  bytes ? "bytes" : "list", ")");
+    }
+    if (bytes) {
+      ADJOINT_RETURN_IF_ERROR(BuildBytes(state, arrays_[target.number]));
+      stack_.pop_back();
+      return absl::OkStatus();
     }
     const absl::Span<const Value> shape = Items(state[1]);
     if (shape.size() != 1 || shape[0].tag != Tag::kInt) {
       return Fail("the array has ", shape.size(), " axes; one of lists is expected");
     }
-    if (dtypes_[state[2].number] == 0) return Fail("the dtype has no state yet");
+    if (!dtypes_[state[2].number].built) return Fail("the dtype has no state yet");
     Array& array = arrays_[target.number];
     if (array.built) return Fail("the array is built a second time");
-    array = {true, shape[0].number, static_cast<size_t>(state[4].number)};
+    array.built = true;
+    array.size = shape[0].number;
+    array.list = static_cast<size_t>(state[4].number);
   } else {
     return Fail("gives a state to ", TagName(target.tag));
   }
   stack_.pop_back();
+  return absl::OkStatus();
+}
+
+absl::Status PickleReader::BuildBytes(const absl::Span<const Value>& state, Array& array) {
+  constexpr size_t kMaxAxes = 8;
+  if (!dtypes_[state[2].number].built) return Fail("the dtype has no state yet");
+  if (array.built) return Fail("the array is built a second time");
+  if (!state[3].IsNumber(0)) return Fail("the array is in Fortran's order");
+  const absl::Span<const Value> extents = Items(state[1]);
+  if (extents.size() > kMaxAxes) return Fail("the array has ", extents.size(), " axes");
+  Shape shape;
+  int64_t size = 1;
+  for (const Value& extent : extents) {
+    if (extent.tag != Tag::kInt || extent.number < 0 ||
+        __builtin_mul_overflow(size, std::max<int64_t>(extent.number, 1), &size)) {
+      return Fail("the shape of the array is not of numbers from 0");
+    }
+    shape.push_back(extent.number);
+  }
+  const absl::string_view data = state[4].text();
+  if (shape.NumElements() != static_cast<int64_t>(data.size())) {
+    return Fail("the array's shape is ", shape.ToString(), " and it has ", data.size(), " bytes");
+  }
+  array.built = array.bytes = true;
+  array.shape = shape;
+  array.data = data;
+  return absl::OkStatus();
+}
+
+absl::Status PickleReader::SetItems(size_t items) {
+  ADJOINT_RETURN_IF_ERROR(NeedValues(items + 1));
+  const size_t first = stack_.size() - items;
+  if (stack_[first - 1].tag != Tag::kDict) {
+    return Fail("sets items of ", TagName(stack_[first - 1].tag), ", not of a dictionary");
+  }
+  if (items % 2 != 0) return Fail("a key without a value");
+  for (size_t i = first; i < stack_.size(); i += 2) {
+    const Value &key = stack_[i], &value = stack_[i + 1];
+    if (key.tag != Tag::kText) return Fail("a key is ", TagName(key.tag), ", not a string");
+    if (value.tag == Tag::kDict) return Fail("a dictionary within a dictionary");
+    dict_.emplace_back(key.text(), value);
+  }
+  stack_.resize(first);
   return absl::OkStatus();
 }
 
@@ -523,6 +611,18 @@ absl::Status PickleReader::Step(PickleOpcode op, bool& done) {
     case PickleOpcode::kAppends:
       ADJOINT_RETURN_IF_ERROR(PopMark(items));
       return Append(items);
+    case PickleOpcode::kEmptyDict:
+      if (wanted_ != Wanted::kDict) break;
+      if (has_dict_) return Fail("a second dictionary");
+      has_dict_ = true;
+      return Push(Value::Of(Tag::kDict));
+    case PickleOpcode::kSetitem:
+      if (wanted_ != Wanted::kDict) break;
+      return SetItems(2);
+    case PickleOpcode::kSetitems:
+      if (wanted_ != Wanted::kDict) break;
+      ADJOINT_RETURN_IF_ERROR(PopMark(items));
+      return SetItems(items);
     case PickleOpcode::kEmptyTuple:
       return PushTuple(0);
     case PickleOpcode::kTuple:
@@ -561,12 +661,13 @@ absl::Status PickleReader::Step(PickleOpcode op, bool& done) {
       return absl::OkStatus();
   }
   if (PickleOpcodeName(op_code_) == nullptr) return Fail("byte ", op_code_, " is no instruction");
-  return Fail("an array of integer lists has no use for this instruction");
+  return Fail(Subject(), " has no use for this instruction");
 }
 
 absl::Status PickleReader::Run() {
   bool done = false;
-  ints_.reserve(input_.size() / 2);  // an integer takes two bytes or more
+  // An integer takes two bytes or more.
+  if (wanted_ == Wanted::kIntLists) ints_.reserve(input_.size() / 2);
   while (!done) {
     op_at_ = at_;
     if (at_ == input_.size()) {
@@ -626,14 +727,65 @@ absl::StatusOr<IntLists> PickleReader::Result() {
   return result;
 }
 
+absl::StatusOr<PickledDict> PickleReader::DictResult() {
+  if (stack_.back().tag != Tag::kDict) {
+    return Fail("the result is ", TagName(stack_.back().tag), ", not a dictionary");
+  }
+  PickledDict result;
+  // One value under many keys must not take the memory of many. Each integer and each element of an
+  // array took a byte of the input or more.
+  size_t taken = 0;
+  const auto take = [&](size_t elements) {
+    taken += elements;
+    return taken <= input_.size() ? absl::OkStatus() : Fail("a value stands there twice");
+  };
+  for (const auto& [key, value] : dict_) {
+    PickledValue read;
+    if (value.tag == Tag::kText) read = std::string(value.text());
+    if (value.tag == Tag::kList) {
+      const List& list = lists_[value.number];
+      if (list.kind == List::Kind::kInts) {
+        ADJOINT_RETURN_IF_ERROR(take(list.end - list.begin));
+        read = std::vector<int32_t>(ints_.begin() + static_cast<int64_t>(list.begin),
+                                    ints_.begin() + static_cast<int64_t>(list.end));
+      } else if (list.kind == List::Kind::kEmpty) {
+        read = std::vector<int32_t>();
+      }
+    }
+    if (value.tag == Tag::kArray && arrays_[value.number].bytes) {
+      const Array& array = arrays_[value.number];
+      ADJOINT_RETURN_IF_ERROR(take(array.data.size()));
+      ADJOINT_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate({DType::kU8, array.shape}));
+      if (!array.data.empty()) {
+        std::memcpy(tensor.mutable_raw(), array.data.data(), array.data.size());
+      }
+      read = std::move(tensor);
+    }
+    result.emplace_back(std::string(key), std::move(read));
+  }
+  return result;
+}
+
+absl::Status NoMemory(absl::string_view pickle) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no memory for a pickle of ", pickle.size(), " bytes"));
+}
+
 }  // namespace
 
 absl::StatusOr<IntLists> ReadPickledIntLists(absl::string_view pickle, const PickleLimits& limits) {
   try {
-    return PickleReader(pickle, limits).Read();
+    return PickleReader(pickle, limits, Wanted::kIntLists).ReadIntLists();
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("no memory for a pickle of ", pickle.size(), " bytes"));
+    return NoMemory(pickle);
+  }
+}
+
+absl::StatusOr<PickledDict> ReadPickledDict(absl::string_view pickle, const PickleLimits& limits) {
+  try {
+    return PickleReader(pickle, limits, Wanted::kDict).ReadDict();
+  } catch (const std::bad_alloc&) {
+    return NoMemory(pickle);
   }
 }
 

@@ -2,10 +2,15 @@
 #define ADJOINT_CORE_IO_PICKLE_H_
 
 #include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/io/int_lists.h"
+#include "core/tensor.h"
 
 namespace adjoint::io {
 
@@ -29,6 +34,17 @@ struct PickleLimits {
 // Anything else is an InvalidArgument error that names the instruction and its byte.
 absl::StatusOr<IntLists> ReadPickledIntLists(absl::string_view pickle,
                                              const PickleLimits& limits = {});
+
+// What a dictionary may hold for us: a string, an array of bytes, integers. Anything else that can
+// be read at all, such as a list of strings, is passed over and stands as monostate.
+using PickledValue = std::variant<std::monostate, std::string, Tensor, std::vector<int32_t>>;
+using PickledDict = std::vector<std::pair<std::string, PickledValue>>;  // as in the file
+
+// Reads a dictionary of strings to such values, as CIFAR's batches are: arrays are NumPy's, u8 and
+// of any shape. The same machine with the same limits, which also knows the instructions of a
+// dictionary; the same errors.
+absl::StatusOr<PickledDict> ReadPickledDict(absl::string_view pickle,
+                                            const PickleLimits& limits = {});
 
 }  // namespace adjoint::io
 

@@ -5,8 +5,8 @@
 
 namespace adjoint::io {
 
-// The instructions of pickle's stack machine that an array of integer lists needs. Numbers and
-// names are those of Python's pickletools.
+// The instructions of pickle's stack machine that the arrays and dictionaries we read need. Numbers
+// and names are those of Python's pickletools.
 enum class PickleOpcode : uint8_t {
   kMark = 0x28,
   kEmptyTuple = 0x29,
@@ -30,7 +30,10 @@ enum class PickleOpcode : uint8_t {
   kLongBinget = 0x6a,
   kBinput = 0x71,
   kLongBinput = 0x72,
+  kSetitem = 0x73,
   kTuple = 0x74,
+  kSetitems = 0x75,
+  kEmptyDict = 0x7d,
   kProto = 0x80,
   kTuple1 = 0x85,
   kTuple2 = 0x86,
