@@ -14,6 +14,7 @@
 #include "datasets/imdb_files.h"
 #include "datasets/imdb_texts.h"
 #include "datasets/numpy_random.h"
+#include "datasets/ranked_texts.h"
 
 namespace adjoint::datasets::imdb {
 namespace {
@@ -21,130 +22,26 @@ namespace {
 constexpr int64_t kMaxWordIndexBytes = 64 << 20;
 constexpr int64_t kGrain = 256;  // reviews a part
 
-// Reviews before shuffle and options: ranks, not ids.
-struct Ranked {
-  io::IntLists ranks;
-  std::vector<uint8_t> labels;
-};
-
-absl::Status OptionError(absl::string_view name, int64_t value, int64_t low, int64_t high) {
-  return absl::InvalidArgumentError(absl::StrCat("cannot load IMDB reviews: ", name, " is ", value,
-                                                 "; it may be ", low, " to ", high));
+IdOptions IdOptionsOf(const LoadOptions& o) {
+  return {.num_words = o.num_words,
+          .skip_top = o.skip_top,
+          .maxlen = o.maxlen,
+          .seed = o.seed,
+          .start_char = o.start_char,
+          .oov_char = o.oov_char,
+          .index_from = o.index_from};
 }
 
-absl::Status CheckOptions(const LoadOptions& o) {
-  constexpr int64_t kMaxId = std::numeric_limits<int32_t>::max();
-  const auto check = [](absl::string_view name, int64_t value, int64_t high) {
-    return value >= 0 && value <= high ? absl::OkStatus() : OptionError(name, value, 0, high);
-  };
-  ADJOINT_RETURN_IF_ERROR(check("num_words", o.num_words, kMaxId));
-  ADJOINT_RETURN_IF_ERROR(check("skip_top", o.skip_top, kMaxId));
-  ADJOINT_RETURN_IF_ERROR(check("maxlen", o.maxlen, kMaxId));
-  ADJOINT_RETURN_IF_ERROR(check("seed", o.seed, std::numeric_limits<uint32_t>::max()));
-  ADJOINT_RETURN_IF_ERROR(check("start_char", o.start_char.value_or(0), kMaxId));
-  ADJOINT_RETURN_IF_ERROR(check("oov_char", o.oov_char.value_or(0), kMaxId));
-  return check("index_from", o.index_from, kMaxId);
-}
-
-// What becomes of ids: Keras' rule on num_words, skip_top and oov_char.
-struct IdRule {
-  int64_t low, high;  // ids low .. high-1 stay; high <= 2^31
-  std::optional<int32_t> oov;
-
-  // Writes what becomes of `id` at `to` and returns where the next goes.
-  int32_t* Place(int64_t id, int32_t* to) const {
-    if (id >= low && id < high) {
-      *to = static_cast<int32_t>(id);
-      return to + 1;
-    }
-    *to = oov.value_or(0);
-    return oov.has_value() ? to + 1 : to;
-  }
-};
-
-// The largest id of the given rows, -1 when there is none.
-int64_t LargestId(const Ranked& from, absl::Span<const int64_t> rows, const LoadOptions& o) {
-  int64_t largest = -1;
-  for (const int64_t row : rows) {
-    if (o.start_char.has_value()) largest = std::max<int64_t>(largest, *o.start_char);
-    for (const int32_t rank : from.ranks[row]) {
-      largest = std::max(largest, int64_t{rank} + o.index_from);
-    }
-  }
-  return largest;
-}
-
-// Rows in their new order, without those that maxlen leaves out.
-std::vector<int64_t> OrderedRows(const Ranked& from, const LoadOptions& o,
-                                 NumpyRandomState& random) {
-  std::vector<int64_t> rows = random.ShuffledRange(from.ranks.size());
-  if (o.maxlen == 0) return rows;
-  const int64_t extra = o.start_char.has_value() ? 1 : 0;
-  std::erase_if(rows, [&](int64_t row) {
-    return static_cast<int64_t>(from.ranks[row].size()) + extra >= o.maxlen;
-  });
-  return rows;
-}
-
-Reviews MakeReviews(const Ranked& from, absl::Span<const int64_t> rows, const LoadOptions& o,
-                    const IdRule& rule) {
-  Reviews to;
-  const int64_t n = static_cast<int64_t>(rows.size());
-  const int64_t extra = o.start_char.has_value() ? 1 : 0;
-  // Room for every id; where oov_char is absent and some are dropped, closed up below.
-  std::vector<int64_t> ends(static_cast<size_t>(n));
-  to.offsets.resize(static_cast<size_t>(n) + 1);
-  to.labels.resize(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) {
-    to.offsets[i + 1] = to.offsets[i] + static_cast<int64_t>(from.ranks[rows[i]].size()) + extra;
-    to.labels[i] = from.labels[rows[i]];
-  }
-  // One more, since a dropped id is written before it is passed over.
-  to.ids.resize(static_cast<size_t>(to.offsets[n]) + 1);
-  ParallelForRange(n, kGrain, [&](int64_t begin, int64_t end) {
-    std::vector<int32_t> review;
-    for (int64_t i = begin; i < end; ++i) {
-      const absl::Span<const int32_t> ranks = from.ranks[rows[i]];
-      review.resize(ranks.size() + 2);
-      int32_t* next = review.data();
-      if (extra != 0) next = rule.Place(*o.start_char, next);
-      for (const int32_t rank : ranks) next = rule.Place(int64_t{rank} + o.index_from, next);
-      std::copy(review.data(), next, to.ids.data() + to.offsets[i]);
-      ends[i] = to.offsets[i] + (next - review.data());
-    }
-  });
-  int64_t used = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const int64_t begin = to.offsets[i];
-    to.offsets[i] = used;
-    if (used != begin) {
-      std::copy(to.ids.begin() + begin, to.ids.begin() + ends[i], to.ids.begin() + used);
-    }
-    used += ends[i] - begin;
-  }
-  to.offsets[n] = used;
-  to.ids.resize(static_cast<size_t>(used));
-  return to;
-}
-
-absl::Status CheckRanks(const Ranked& from, const LoadOptions& o, absl::string_view part) {
-  const int64_t high = int64_t{std::numeric_limits<int32_t>::max()} - o.index_from;
-  int32_t least = 0, largest = 0;
-  for (const int32_t rank : from.ranks.values) {
-    least = std::min(least, rank);
-    largest = std::max(largest, rank);
-  }
-  if (least >= 0 && largest <= high) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the ", part, " reviews hold the word number ",
-                                                 least < 0 ? least : largest, "; 0 to ", high,
-                                                 " are possible"));
+absl::Status CheckOptions(const LoadOptions& options) {
+  return CheckIdOptions("cannot load IMDB reviews", IdOptionsOf(options));
 }
 
 // Keras' load_data from the point where the arrays are in memory.
-absl::Status ApplyOptions(const Ranked& train, const Ranked& test, const LoadOptions& o,
-                          ImdbData& data) {
-  ADJOINT_RETURN_IF_ERROR(CheckRanks(train, o, "training"));
-  ADJOINT_RETURN_IF_ERROR(CheckRanks(test, o, "test"));
+absl::Status ApplyOptions(const RankedTexts& train, const RankedTexts& test,
+                          const LoadOptions& options, ImdbData& data) {
+  const IdOptions o = IdOptionsOf(options);
+  ADJOINT_RETURN_IF_ERROR(CheckRanks(train, o, "training reviews"));
+  ADJOINT_RETURN_IF_ERROR(CheckRanks(test, o, "test reviews"));
   NumpyRandomState random(static_cast<uint32_t>(o.seed));
   const std::vector<int64_t> train_rows = OrderedRows(train, o, random);
   const std::vector<int64_t> test_rows = OrderedRows(test, o, random);
@@ -164,8 +61,8 @@ absl::Status ApplyOptions(const Ranked& train, const Ranked& test, const LoadOpt
   return absl::OkStatus();
 }
 
-absl::StatusOr<Ranked> ReadNpzPart(const std::string& path, const std::string& part) {
-  Ranked ranked;
+absl::StatusOr<RankedTexts> ReadNpzPart(const std::string& path, const std::string& part) {
+  RankedTexts ranked;
   ADJOINT_ASSIGN_OR_RETURN(ranked.ranks, io::ReadNpzIntLists(path, "x_" + part));
   ADJOINT_ASSIGN_OR_RETURN(const Tensor labels, io::ReadNpzTensor(path, "y_" + part));
   if (labels.shape() != Shape{ranked.ranks.size()}) {
@@ -187,7 +84,7 @@ absl::StatusOr<Ranked> ReadNpzPart(const std::string& path, const std::string& p
 
 absl::StatusOr<ImdbData> LoadNpz(const DataFiles& files, const LoadOptions& options) {
   ImdbData data;
-  absl::StatusOr<Ranked> train = absl::UnknownError(""), test = absl::UnknownError("");
+  absl::StatusOr<RankedTexts> train = absl::UnknownError(""), test = absl::UnknownError("");
   absl::StatusOr<WordIndex> index = WordIndex();
   ParallelFor(3, [&](int64_t part) {
     if (part == 0) train = ReadNpzPart(files.path, "train");
