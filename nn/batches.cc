@@ -1,14 +1,10 @@
 #include "nn/batches.h"
 
 #include <algorithm>
-#include <cstring>
-#include <numeric>
 #include <utility>
 
-#include "core/parallel.h"
-#include "core/philox.h"
 #include "core/status_macros.h"
-#include "ops/random.h"
+#include "datasets/element.h"
 
 namespace adjoint::nn {
 
@@ -19,10 +15,7 @@ absl::StatusOr<BatchFeeder> BatchFeeder::Create(const DataList& x, const DataLis
   feeder.rows_ = x.rows();
   feeder.batch_size_ = std::min(batch_size, std::max<int64_t>(1, x.rows()));
   const auto add_column = [&](const Tensor& source) {
-    Column column{.source = source,
-                  .port = feeder.feed_.size(),
-                  .row_bytes = source.shape()[0] == 0 ? 0 : source.bytes() / source.shape()[0]};
-    feeder.columns_.push_back(std::move(column));
+    feeder.columns_.push_back({.source = source, .port = feeder.feed_.size()});
     feeder.feed_.push_back(source);
   };
   const auto add = [&](const Data& item) {
@@ -62,34 +55,13 @@ absl::Span<const Tensor> BatchFeeder::View(int64_t batch) {
 absl::Span<const Tensor> BatchFeeder::Gather(int64_t batch,
                                              absl::Span<const uint32_t> permutation) {
   const int64_t samples = SamplesIn(batch);
-  const uint32_t* const rows = permutation.data() + batch * batch_size_;
+  const absl::Span<const uint32_t> rows =
+      permutation.subspan(static_cast<size_t>(batch * batch_size_), static_cast<size_t>(samples));
   for (Column& column : columns_) {
     feed_[column.port] = samples == batch_size_ ? column.full : column.last;
-    const size_t row_bytes = static_cast<size_t>(column.row_bytes);
-    const char* const from = static_cast<const char*>(column.source.raw());
-    char* const to = static_cast<char*>(column.full.mutable_raw());
-    // Pieces of some 256 KB; bounds of sparse rows and labels are one piece.
-    const int64_t grain =
-        std::max<int64_t>(1, (1 << 18) / static_cast<int64_t>(std::max<size_t>(1, row_bytes)));
-    ParallelForRange(samples, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        std::memcpy(to + static_cast<size_t>(i) * row_bytes, from + rows[i] * row_bytes, row_bytes);
-      }
-    });
+    datasets::GatherRows(column.source, rows, &column.full);
   }
   return feed_;
-}
-
-void ShuffledOrder(int64_t n, uint64_t seed, int64_t epoch, std::vector<uint32_t>* order) {
-  order->resize(static_cast<size_t>(n));
-  std::iota(order->begin(), order->end(), 0u);
-  PhiloxEngine engine(
-      RandomStream{.seed = seed,
-                   .stream = static_cast<uint64_t>(ops::RandomStreamFor("shuffle", 0)),
-                   .step = static_cast<uint64_t>(epoch)});
-  for (size_t i = order->size(); i > 1; --i) {
-    std::swap((*order)[i - 1], (*order)[engine.Below(static_cast<uint32_t>(i))]);
-  }
 }
 
 }  // namespace adjoint::nn

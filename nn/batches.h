@@ -38,8 +38,7 @@ class BatchFeeder {
   // A tensor whose rows are samples.
   struct Column {
     Tensor source;
-    size_t port;  // its place in the feed
-    int64_t row_bytes;
+    size_t port;       // its place in the feed
     Tensor full = {};  // for gathering: batch_size rows
     Tensor last = {};  // its first rows, as many as the last batch has
   };
@@ -49,10 +48,6 @@ class BatchFeeder {
   std::vector<Column> columns_;
   std::vector<Tensor> feed_;
 };
-
-// The order in which an epoch visits the samples: a permutation of 0..n-1 that depends on these
-// numbers alone (Fisher and Yates' shuffle by PhiloxEngine). Writes into `order`, which it resizes.
-void ShuffledOrder(int64_t n, uint64_t seed, int64_t epoch, std::vector<uint32_t>* order);
 
 }  // namespace adjoint::nn
 

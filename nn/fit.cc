@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 #include <iostream>
 #include <utility>
 
@@ -7,25 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "nn/fit_data.h"
+#include "nn/fit_options.h"
 #include "nn/model.h"
-#include "nn/progress_bar.h"
 
 namespace adjoint::nn {
 namespace {
-
-absl::Status Invalid(absl::string_view what, absl::string_view message) {
-  return absl::InvalidArgumentError(absl::StrCat(what, ": ", message));
-}
-
-absl::Status CheckBatchSize(absl::string_view what, absl::string_view option, int64_t size) {
-  if (size >= 1) return absl::OkStatus();
-  return Invalid(what, absl::StrCat(option, " must be at least 1, but is ", size));
-}
-
-absl::Status CheckVerbose(absl::string_view what, int verbose) {
-  if (verbose >= 0 && verbose <= 2) return absl::OkStatus();
-  return Invalid(what, absl::StrCat("verbose must be 0, 1 or 2, but is ", verbose));
-}
 
 absl::Status CheckFitOptions(const FitOptions& options) {
   ADJOINT_RETURN_IF_ERROR(CheckBatchSize("Fit", "batch_size", options.batch_size));
@@ -33,6 +18,10 @@ absl::Status CheckFitOptions(const FitOptions& options) {
   if (options.validation_batch_size != 0) {
     ADJOINT_RETURN_IF_ERROR(
         CheckBatchSize("Fit", "validation_batch_size", options.validation_batch_size));
+  }
+  if (options.steps_per_epoch < 0) {
+    return Invalid("Fit", absl::StrCat("steps_per_epoch must not be negative, but is ",
+                                       options.steps_per_epoch));
   }
   if (options.epochs < 0 || options.initial_epoch < 0) {
     return Invalid("Fit", absl::StrCat("epochs and initial_epoch must not be negative, but are ",
@@ -43,8 +32,11 @@ absl::Status CheckFitOptions(const FitOptions& options) {
                                        options.validation_split));
   }
   const ValidationData& validation = options.validation_data;
-  if (options.validation_split > 0 && !validation.x.empty()) {
+  if (options.validation_split > 0 && !validation.empty()) {
     return Invalid("Fit", "both validation_data and validation_split are given; give one of them");
+  }
+  if (validation.dataset.has_value() && !(validation.x.empty() && validation.y.empty())) {
+    return Invalid("Fit", "validation_data has both x and a dataset; give one of them");
   }
   if (validation.x.empty() != validation.y.empty()) {
     return Invalid("Fit", "validation_data wants both x and y");
@@ -55,19 +47,47 @@ absl::Status CheckFitOptions(const FitOptions& options) {
   return absl::OkStatus();
 }
 
-ProgressBar MakeBar(int64_t steps, int verbose, std::ostream* out) {
-  return ProgressBar(steps, {.out = out != nullptr ? out : &std::cout,
-                             .verbosity = static_cast<Verbosity>(verbose),
-                             .in_place = out == nullptr && StandardOutputIsTerminal()});
+}  // namespace
+
+absl::StatusOr<Model::Feeding> Model::Feed(const DataList& x, const DataList* y, int64_t batch_size,
+                                           std::optional<uint64_t> shuffle_seed,
+                                           std::vector<Tensor> extra) {
+  Feeding feeding{.batches = nullptr, .inputs = InputSpecs(x), .targets = {}};
+  ADJOINT_RETURN_IF_ERROR(EnsureBuilt(feeding.inputs));
+  if (y != nullptr) feeding.targets = TargetSpecs(*y);
+  ADJOINT_ASSIGN_OR_RETURN(
+      BatchFeeder feeder,
+      BatchFeeder::Create(x, y, batch_size, shuffle_seed.has_value(), std::move(extra)));
+  feeding.batches = std::make_unique<ArrayBatches>(std::move(feeder), shuffle_seed);
+  return feeding;
 }
 
-}  // namespace
+absl::StatusOr<Model::Feeding> Model::Feed(absl::string_view what, const datasets::Dataset& dataset,
+                                           bool targets, int64_t steps, std::vector<Tensor> extra) {
+  const bool trains = !extra.empty();
+  ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<DatasetBatches> batches,
+                           DatasetBatches::Create(dataset, {.what = std::string(what),
+                                                            .inputs = network_.inputs().size(),
+                                                            .outputs = network_.outputs().size(),
+                                                            .targets = targets,
+                                                            .steps = steps,
+                                                            .epoch = trains ? epochs_trained_ : 0,
+                                                            .extra = std::move(extra)}));
+  Feeding feeding{.batches = nullptr, .inputs = InputSpecs(batches->x()), .targets = {}};
+  ADJOINT_RETURN_IF_ERROR(EnsureBuilt(feeding.inputs));
+  if (targets) feeding.targets = TargetSpecs(batches->y());
+  batches->Expect(feeding.inputs, feeding.targets);
+  feeding.batches = std::move(batches);
+  return feeding;
+}
 
 absl::StatusOr<History> Model::Fit(const DataList& x, const DataList& y,
                                    const FitOptions& options) {
   ADJOINT_RETURN_IF_ERROR(CheckCompiled("Fit"));
   ADJOINT_RETURN_IF_ERROR(CheckFitOptions(options));
-  if (fitting_) return absl::FailedPreconditionError("Fit: the model is being trained already");
+  if (options.steps_per_epoch != 0) {
+    return Invalid("Fit", "steps_per_epoch is for datasets; data in memory have batch_size");
+  }
   const size_t inputs = network_.inputs().size(), outputs = network_.outputs().size();
   ADJOINT_RETURN_IF_ERROR(CheckSamples("Fit", x, &y, inputs, outputs));
   DataList train_x = x, train_y = y;
@@ -87,35 +107,56 @@ absl::StatusOr<History> Model::Fit(const DataList& x, const DataList& y,
   if (x.rows() > UINT32_MAX) {
     return Invalid("Fit", absl::StrCat(x.rows(), " samples are more than 2^32 - 1"));
   }
-  if (!validation.x.empty()) {
-    ADJOINT_RETURN_IF_ERROR(
-        CheckSamples("Fit, validation_data", validation.x, &validation.y, inputs, outputs));
-  }
-  ADJOINT_RETURN_IF_ERROR(EnsureBuilt(InputSpecs(train_x)));
-  ADJOINT_RETURN_IF_ERROR(EnsureOptimizerState());
-
   const uint64_t seed = options.seed.value_or(seed_);
+  ADJOINT_ASSIGN_OR_RETURN(Feeding train,
+                           Feed(train_x, &train_y, options.batch_size,
+                                options.shuffle ? std::optional<uint64_t>(seed) : std::nullopt,
+                                {Tensor::Scalar<int64_t>(static_cast<int64_t>(seed))}));
+  return FitFrom(std::move(train), validation, seed, options.shuffle, options);
+}
+
+absl::StatusOr<History> Model::Fit(const datasets::Dataset& dataset, const FitOptions& options) {
+  ADJOINT_RETURN_IF_ERROR(CheckCompiled("Fit"));
+  ADJOINT_RETURN_IF_ERROR(CheckFitOptions(options));
+  if (options.validation_split > 0) {
+    return Invalid("Fit",
+                   "validation_split is for data in memory; divide a dataset by Take and "
+                   "Skip, and give one part as validation_data");
+  }
+  const uint64_t seed = options.seed.value_or(seed_);
+  ADJOINT_ASSIGN_OR_RETURN(Feeding train,
+                           Feed("Fit", dataset, /*targets=*/true, options.steps_per_epoch,
+                                {Tensor::Scalar<int64_t>(static_cast<int64_t>(seed))}));
+  return FitFrom(std::move(train), options.validation_data, seed, /*shuffle=*/false, options);
+}
+
+absl::StatusOr<History> Model::FitFrom(Feeding train, const ValidationData& validation,
+                                       uint64_t seed, bool shuffle, const FitOptions& options) {
+  if (fitting_) return absl::FailedPreconditionError("Fit: the model is being trained already");
+  ADJOINT_RETURN_IF_ERROR(EnsureOptimizerState());
   // Both steps are in steps_ before pointers to them are taken; the vector holds them by pointer.
-  ADJOINT_ASSIGN_OR_RETURN(CompiledStep* const train,
-                           StepFor("train", InputSpecs(train_x), TargetSpecs(train_y)));
-  ADJOINT_ASSIGN_OR_RETURN(
-      BatchFeeder batches,
-      BatchFeeder::Create(train_x, &train_y, options.batch_size, options.shuffle,
-                          {Tensor::Scalar<int64_t>(static_cast<int64_t>(seed))}));
-  FitData data{.train = train,
-               .batches = std::move(batches),
+  ADJOINT_ASSIGN_OR_RETURN(CompiledStep* const step, StepFor("train", train.inputs, train.targets));
+  FitData data{.train = step,
+               .batches = std::move(train.batches),
                .seed = seed,
-               .totals = Totals(train->reported),
+               .shuffle = shuffle,
+               .first_epoch = epochs_trained_,
+               .totals = Totals(step->reported),
                .epoch = options.initial_epoch};
-  if (!validation.x.empty()) {
-    ADJOINT_ASSIGN_OR_RETURN(
-        data.validate, StepFor("evaluate", InputSpecs(validation.x), TargetSpecs(validation.y)));
-    ADJOINT_ASSIGN_OR_RETURN(
-        data.validation_batches,
-        BatchFeeder::Create(
-            validation.x, &validation.y,
-            options.validation_batch_size != 0 ? options.validation_batch_size : options.batch_size,
-            /*gathers=*/false));
+  if (!validation.empty()) {
+    constexpr char kWhat[] = "Fit, validation_data";
+    if (!validation.dataset.has_value()) {
+      ADJOINT_RETURN_IF_ERROR(CheckSamples(kWhat, validation.x, &validation.y,
+                                           network_.inputs().size(), network_.outputs().size()));
+    }
+    const int64_t batch_size =
+        options.validation_batch_size != 0 ? options.validation_batch_size : options.batch_size;
+    ADJOINT_ASSIGN_OR_RETURN(Feeding feeding,
+                             validation.dataset.has_value()
+                                 ? Feed(kWhat, *validation.dataset, /*targets=*/true)
+                                 : Feed(validation.x, &validation.y, batch_size));
+    ADJOINT_ASSIGN_OR_RETURN(data.validate, StepFor("evaluate", feeding.inputs, feeding.targets));
+    data.validation_batches = std::move(feeding.batches);
   }
 
   if (!options.checkpoint.dir.empty()) {
@@ -155,21 +196,23 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options) {
     ADJOINT_RETURN_IF_ERROR(training_error_);
   }
   const CheckpointOptions& checkpoint = options.checkpoint;
-  BatchFeeder& batches = data.batches;
+  BatchSource& batches = *data.batches;
   graph::Function& function = *data.train->function;
   std::vector<Tensor>& outputs = data.train->outputs;
   Totals& totals = data.totals;
   ProgressBar bar = MakeBar(batches.num_batches(), options.verbose, options.out);
-  if (options.shuffle) ShuffledOrder(batches.rows(), data.seed, epochs_trained_, &data.order);
-  while (data.batch < batches.num_batches() && !stop_training_) {
+  ADJOINT_RETURN_IF_ERROR(batches.Begin({.epoch = epochs_trained_,
+                                         .in_fit = epochs_trained_ - data.first_epoch,
+                                         .batch = data.batch}));
+  while (!stop_training_) {
     const int64_t batch = data.batch;
+    ADJOINT_ASSIGN_OR_RETURN(const std::optional<BatchSource::Fed> fed, batches.Next());
+    if (!fed.has_value()) break;
     for (const auto& callback : options.callbacks) callback->OnTrainBatchBegin(*this, batch);
     ADJOINT_RETURN_IF_ERROR(training_error_);
     ADJOINT_RETURN_IF_ERROR(ApplySchedule());
-    const absl::Span<const Tensor> feed =
-        options.shuffle ? batches.Gather(batch, data.order) : batches.View(batch);
-    ADJOINT_RETURN_IF_ERROR(function.Run(feed, &variables_, &outputs));
-    totals.Add(outputs, batches.SamplesIn(batch));
+    ADJOINT_RETURN_IF_ERROR(function.Run(fed->feed, &variables_, &outputs));
+    totals.Add(outputs, fed->samples);
     ++data.batch;
     for (const auto& callback : options.callbacks) {
       callback->OnTrainBatchEnd(*this, batch, totals.Results());
@@ -191,7 +234,7 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options) {
     }
   }
   for (const auto& callback : options.callbacks) callback->OnEpochEnd(*this, epoch, logs);
-  bar.Finish(logs);
+  bar.Finish(logs, data.batch);
   data.history.Append(logs);
   ADJOINT_RETURN_IF_ERROR(training_error_);
   ++data.epoch;
@@ -203,74 +246,6 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options) {
     ADJOINT_RETURN_IF_ERROR(WriteCheckpoint(data, options));
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<Logs> Model::RunEvaluation(CompiledStep& step, BatchFeeder& feeder,
-                                          ProgressBar* bar) {
-  Totals totals(step.reported);
-  for (int64_t batch = 0; batch < feeder.num_batches(); ++batch) {
-    ADJOINT_RETURN_IF_ERROR(step.function->Run(feeder.View(batch), &variables_, &step.outputs));
-    totals.Add(step.outputs, feeder.SamplesIn(batch));
-    if (bar != nullptr && bar->IsDue()) bar->Update(batch + 1, totals.Results());
-  }
-  return totals.Results();
-}
-
-absl::StatusOr<Logs> Model::Evaluate(const DataList& x, const DataList& y,
-                                     const EvaluateOptions& options) {
-  ADJOINT_RETURN_IF_ERROR(CheckCompiled("Evaluate"));
-  ADJOINT_RETURN_IF_ERROR(CheckBatchSize("Evaluate", "batch_size", options.batch_size));
-  ADJOINT_RETURN_IF_ERROR(CheckVerbose("Evaluate", options.verbose));
-  ADJOINT_RETURN_IF_ERROR(
-      CheckSamples("Evaluate", x, &y, network_.inputs().size(), network_.outputs().size()));
-  ADJOINT_RETURN_IF_ERROR(EnsureBuilt(InputSpecs(x)));
-  ADJOINT_ASSIGN_OR_RETURN(CompiledStep* const step,
-                           StepFor("evaluate", InputSpecs(x), TargetSpecs(y)));
-  ADJOINT_ASSIGN_OR_RETURN(BatchFeeder feeder, BatchFeeder::Create(x, &y, options.batch_size,
-                                                                   /*gathers=*/false));
-  ProgressBar bar = MakeBar(feeder.num_batches(), options.verbose, options.out);
-  ADJOINT_ASSIGN_OR_RETURN(Logs logs, RunEvaluation(*step, feeder, &bar));
-  bar.Finish(logs);
-  return logs;
-}
-
-absl::StatusOr<Tensor> Model::Predict(const DataList& x, const PredictOptions& options) {
-  if (network_.outputs().size() > 1) {
-    return Invalid("Predict", absl::StrCat("the model gives ", network_.outputs().size(),
-                                           " outputs; PredictAll returns them"));
-  }
-  ADJOINT_ASSIGN_OR_RETURN(std::vector<Tensor> all, PredictAll(x, options));
-  return std::move(all[0]);
-}
-
-absl::StatusOr<std::vector<Tensor>> Model::PredictAll(const DataList& x,
-                                                      const PredictOptions& options) {
-  ADJOINT_RETURN_IF_ERROR(construction_);
-  ADJOINT_RETURN_IF_ERROR(CheckBatchSize("Predict", "batch_size", options.batch_size));
-  ADJOINT_RETURN_IF_ERROR(CheckSamples("Predict", x, nullptr, network_.inputs().size(), 0));
-  ADJOINT_RETURN_IF_ERROR(EnsureBuilt(InputSpecs(x)));
-  ADJOINT_ASSIGN_OR_RETURN(CompiledStep* const step, StepFor("predict", InputSpecs(x), {}));
-  ADJOINT_ASSIGN_OR_RETURN(BatchFeeder feeder,
-                           BatchFeeder::Create(x, nullptr, options.batch_size, /*gathers=*/false));
-  std::vector<Tensor> results;
-  int64_t done = 0;
-  for (int64_t batch = 0; batch < feeder.num_batches(); ++batch) {
-    ADJOINT_RETURN_IF_ERROR(step->function->Run(feeder.View(batch), &variables_, &step->outputs));
-    for (size_t i = 0; i < step->outputs.size(); ++i) {
-      const Tensor& output = step->outputs[i];
-      if (batch == 0) {
-        TensorSpec spec = output.spec();
-        spec.shape.set_dim(0, x.rows());
-        ADJOINT_ASSIGN_OR_RETURN(Tensor result, Tensor::Allocate(spec));
-        results.push_back(std::move(result));
-      }
-      const int64_t row_bytes = output.bytes() / feeder.SamplesIn(batch);
-      std::memcpy(static_cast<char*>(results[i].mutable_raw()) + done * row_bytes, output.raw(),
-                  static_cast<size_t>(output.bytes()));
-    }
-    done += feeder.SamplesIn(batch);
-  }
-  return results;
 }
 
 }  // namespace adjoint::nn

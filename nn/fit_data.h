@@ -2,11 +2,12 @@
 #define ADJOINT_NN_FIT_DATA_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "graph/variables.h"
-#include "nn/batches.h"
+#include "nn/batch_source.h"
 #include "nn/checkpoint.h"
 #include "nn/history.h"
 #include "nn/model.h"
@@ -17,14 +18,22 @@
 
 namespace adjoint::nn {
 
+// Batches, and what a program for them is built from.
+struct Model::Feeding {
+  std::unique_ptr<BatchSource> batches;
+  std::vector<ValueSpec> inputs;
+  std::vector<TensorSpec> targets;
+};
+
 // All that Fit prepares before the first step.
 struct Model::FitData {
   CompiledStep* train;
-  BatchFeeder batches;
+  std::unique_ptr<BatchSource> batches;
   CompiledStep* validate = nullptr;  // null without validation
-  std::optional<BatchFeeder> validation_batches = {};
+  std::unique_ptr<BatchSource> validation_batches = {};
   uint64_t seed;
-  std::vector<uint32_t> order = {};
+  bool shuffle;         // of data in memory
+  int64_t first_epoch;  // in the model's life
   Totals totals;
   History history = {};
   std::optional<CheckpointFolder> checkpoints = {};

@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/tensor.h"
+#include "datasets/dataset.h"
 #include "graph/function.h"
 #include "graph/variables.h"
 #include "nn/callbacks.h"
@@ -31,7 +32,7 @@
 
 namespace adjoint::nn {
 
-class BatchFeeder;
+class BatchSource;
 class ProgressBar;
 
 struct ModelOptions {
@@ -42,9 +43,13 @@ struct ModelOptions {
   uint64_t seed = 0;
 };
 
+// Data in memory, or a dataset of batches.
 struct ValidationData {
-  DataList x;
-  DataList y;
+  DataList x = {};
+  DataList y = {};
+  std::optional<datasets::Dataset> dataset = {};
+
+  bool empty() const { return x.empty() && !dataset.has_value(); }
 };
 
 struct FitOptions {
@@ -56,7 +61,10 @@ struct FitOptions {
   double validation_split = 0;
   int64_t validation_batch_size = 0;  // 0: batch_size
   bool shuffle = true;                // a new order every epoch
-  int verbose = 1;                    // 0 nothing, 1 a bar, 2 a line an epoch
+  // Of a dataset: batches that make an epoch. The pass then goes on from one epoch to the next. 0:
+  // an epoch is a pass.
+  int64_t steps_per_epoch = 0;
+  int verbose = 1;  // 0 nothing, 1 a bar, 2 a line an epoch
   std::vector<std::shared_ptr<Callback>> callbacks = {};
   std::optional<uint64_t> seed = {};  // of the order of samples and of dropout; the model's if none
   // Epochs that count as done: trains epochs - initial_epoch of them and names them from there.
@@ -106,8 +114,19 @@ class Model {
   // on the number of threads.
   absl::StatusOr<History> Fit(const DataList& x, const DataList& y, const FitOptions& options = {});
 
+  // Trains on the batches of a dataset; epoch e of the model's life is its pass number e. The
+  // options batch_size, shuffle and validation_split have no part in it: a dataset says these
+  // itself. The same samples in the same order, batch size and seed give the same bits as above.
+  // Errors: those of the dataset, with the batch; single samples rather than batches; a batch that
+  // differs from the first in more than its number of samples.
+  absl::StatusOr<History> Fit(const datasets::Dataset& dataset, const FitOptions& options = {});
+
   // "loss" and the metrics.
   absl::StatusOr<Logs> Evaluate(const DataList& x, const DataList& y,
+                                const EvaluateOptions& options = {});
+
+  // The same for the batches of a dataset, its pass number 0.
+  absl::StatusOr<Logs> Evaluate(const datasets::Dataset& dataset,
                                 const EvaluateOptions& options = {});
 
   // What the network gives for each sample. For models of one output.
@@ -115,6 +134,10 @@ class Model {
   // A tensor an output.
   absl::StatusOr<std::vector<Tensor>> PredictAll(const DataList& x,
                                                  const PredictOptions& options = {});
+
+  // The same for the batches of a dataset, its pass number 0, whose y are left aside.
+  absl::StatusOr<Tensor> Predict(const datasets::Dataset& dataset);
+  absl::StatusOr<std::vector<Tensor>> PredictAll(const datasets::Dataset& dataset);
 
   // Makes the weights, for samples like these: what the first Fit, Evaluate or Predict does.
   absl::Status Build(const DataList& x);
@@ -130,10 +153,13 @@ class Model {
   // that was a function of the user's is not in the file; such a model must be compiled again.
   static absl::StatusOr<Model> Load(const std::string& path);
 
-  // Saves the weights alone. They are loaded into a model of the same layers by name.
+  // Saves the weights alone, in a format that the file's ending names: ".safetensors" and ".npz"
+  // are what users of PyTorch and NumPy read, any other is a model file of this library. They are
+  // loaded into a model of the same layers by name.
   absl::Status SaveWeights(const std::string& path) const;
-  // Errors: those of reading; a weight that is missing, or of another spec; a weight too many. The
-  // model must have its weights already (Build), and keeps them after an error.
+  // Weights of another floating type are converted where that changes no number. Errors: those of
+  // reading; a weight that is missing, or of another spec; a weight too many. The model must have
+  // its weights already (Build), and keeps them after an error.
   absl::Status LoadWeights(const std::string& path);
 
   // Copies of the weights, in the order of WeightNames.
@@ -218,11 +244,24 @@ class Model {
                                         absl::Span<const TensorSpec> targets);
 
   struct FitData;
+  struct Feeding;
+  // Data in memory as batches; the weights are made if need be.
+  absl::StatusOr<Feeding> Feed(const DataList& x, const DataList* y, int64_t batch_size,
+                               std::optional<uint64_t> shuffle_seed = {},
+                               std::vector<Tensor> extra = {});
+  // The same of a dataset. `what` begins messages.
+  absl::StatusOr<Feeding> Feed(absl::string_view what, const datasets::Dataset& dataset,
+                               bool targets, int64_t steps = 0, std::vector<Tensor> extra = {});
+  absl::StatusOr<History> FitFrom(Feeding train, const ValidationData& validation, uint64_t seed,
+                                  bool shuffle, const FitOptions& options);
+  absl::StatusOr<Logs> EvaluateFrom(Feeding feeding, const EvaluateOptions& options);
+  absl::StatusOr<std::vector<Tensor>> PredictFrom(Feeding feeding, int64_t rows);
+  absl::Status CheckOneOutput() const;
   absl::Status RunEpoch(FitData& data, const FitOptions& options);
   // The training's whole state in a file, and back.
   absl::Status WriteCheckpoint(const FitData& data, const FitOptions& options) const;
   absl::Status ReadCheckpoint(FitData& data, const FitOptions& options);
-  absl::StatusOr<Logs> RunEvaluation(CompiledStep& step, BatchFeeder& feeder, ProgressBar* bar);
+  absl::StatusOr<Logs> RunEvaluation(CompiledStep& step, BatchSource& batches, ProgressBar* bar);
 
   absl::StatusOr<std::string> NetworkSection() const;
   std::string TrainingSection() const;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
@@ -75,8 +76,9 @@ void ProgressBar::Update(int64_t done, const Logs& logs) {
   Draw(Line(done, logs, /*finished=*/false, now));
 }
 
-void ProgressBar::Finish(const Logs& logs) {
+void ProgressBar::Finish(const Logs& logs, int64_t done) {
   if (options_.verbosity == Verbosity::kSilent) return;
+  if (steps_ == 0) steps_ = std::max<int64_t>(done, 1);
   const double now = options_.now();
   if (options_.verbosity == Verbosity::kLine) {
     *options_.out << steps_ << "/" << steps_ << absl::StrFormat(" - %.0fs", now - start_)
@@ -89,10 +91,14 @@ void ProgressBar::Finish(const Logs& logs) {
 }
 
 std::string ProgressBar::Line(int64_t done, const Logs& logs, bool finished, double now) const {
+  const double per_step = (now - start_) / static_cast<double>(done > 0 ? done : 1);
+  if (steps_ == 0) {
+    return absl::StrCat(absl::StrFormat("%7d/Unknown - %.0fs ", done, now - start_),
+                        StepTimeText(per_step), LogText(logs));
+  }
   const std::string steps = absl::StrCat(steps_);
   std::string line =
       absl::StrFormat("%*d/%s [%s]", steps.size(), done, steps, BarText(done, steps_));
-  const double per_step = (now - start_) / static_cast<double>(done > 0 ? done : 1);
   if (finished) {
     absl::StrAppendFormat(&line, " - %.0fs %s", now - start_, StepTimeText(per_step));
   } else {

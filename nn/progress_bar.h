@@ -16,9 +16,11 @@ enum class Verbosity {
   kLine = 2,  // a line when all is done
 };
 
-// Shows how far a loop of a known number of steps is, in Keras' words:
+// Shows how far a loop is, in Keras' words; without a known number of steps as the second line has
+// it:
 //
 //   30/30 [==============================] - 0s 5ms/step - loss: 0.5084 - binary_accuracy: 0.7813
+//       7/Unknown - 1s 5ms/step - loss: 0.5084
 //
 // (tensorflow/python/keras/utils/generic_utils.py, Progbar.) Redraws at most every 50 ms.
 class ProgressBar {
@@ -31,21 +33,22 @@ class ProgressBar {
     std::function<double()> now = {};
   };
 
-  // Requires steps >= 1. The clock starts.
+  // The clock starts. `steps` is 0 when it is not known.
   ProgressBar(int64_t steps, Options options);
 
   // True when it is time to redraw; costs a look at the clock. False unless in place.
   bool IsDue();
   // Redraws: `done` steps are done.
   void Update(int64_t done, const Logs& logs);
-  // Draws the full bar, or the line, and ends it. Once.
-  void Finish(const Logs& logs);
+  // Draws the full bar, or the line, and ends it. Once. `done` is how many steps there were, where
+  // that was not known.
+  void Finish(const Logs& logs, int64_t done = 0);
 
  private:
   std::string Line(int64_t done, const Logs& logs, bool finished, double now) const;
   void Draw(const std::string& line);
 
-  const int64_t steps_;
+  int64_t steps_;
   const Options options_;
   double start_;
   double last_drawn_ = -1;

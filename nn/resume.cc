@@ -51,9 +51,10 @@ absl::Status Model::WriteCheckpoint(const FitData& data, const FitOptions& optio
   state.set_version(kVersion);
   ToProto(optimizer_->Config(), state.mutable_optimizer());
   state.set_seed(data.seed);
-  state.set_rows(data.batches.rows());
-  state.set_batch_size(data.batches.batch_size());
-  state.set_shuffle(options.shuffle);
+  state.set_rows(data.batches->rows());
+  state.set_batch_size(data.batches->batch_size());
+  state.set_shuffle(data.shuffle);
+  state.set_first_epoch(data.first_epoch);
   state.set_epochs_trained(epochs_trained_);
   state.set_epoch(data.epoch);
   state.set_batch(data.batch);
@@ -98,15 +99,17 @@ absl::Status Model::ReadCheckpoint(FitData& data, const FitOptions& options) {
     return had == has ? absl::OkStatus() : Differs(what, absl::StrCat(had), absl::StrCat(has));
   };
   ADJOINT_RETURN_IF_ERROR(compare("seed", state.seed(), data.seed));
-  ADJOINT_RETURN_IF_ERROR(compare("a number of samples of", state.rows(), data.batches.rows()));
-  ADJOINT_RETURN_IF_ERROR(compare("batch_size", state.batch_size(), data.batches.batch_size()));
-  ADJOINT_RETURN_IF_ERROR(compare("shuffle", int{state.shuffle()}, int{options.shuffle}));
+  ADJOINT_RETURN_IF_ERROR(compare("a number of samples of", state.rows(), data.batches->rows()));
+  ADJOINT_RETURN_IF_ERROR(compare("batch_size", state.batch_size(), data.batches->batch_size()));
+  ADJOINT_RETURN_IF_ERROR(compare("shuffle", int{state.shuffle()}, int{data.shuffle}));
   ADJOINT_RETURN_IF_ERROR(compare("a number of callbacks of",
                                   static_cast<size_t>(state.callbacks_size()),
                                   options.callbacks.size()));
   ADJOINT_RETURN_IF_ERROR(CheckVariables(file->variables, variables_));
-  if (state.epoch() < 0 || state.batch() < 0 || state.batch() > data.batches.num_batches() ||
-      state.epochs_trained() < 0 || state.num_epochs() < 0) {
+  const int64_t batches = data.batches->num_batches();
+  if (state.epoch() < 0 || state.batch() < 0 || (batches > 0 && state.batch() > batches) ||
+      state.epochs_trained() < 0 || state.first_epoch() < 0 ||
+      state.first_epoch() > state.epochs_trained() || state.num_epochs() < 0) {
     return Damaged("its place in the training is out of range");
   }
   std::vector<std::vector<double>> sums;
@@ -131,6 +134,7 @@ absl::Status Model::ReadCheckpoint(FitData& data, const FitOptions& options) {
   data.epoch = state.epoch();
   data.batch = state.batch();
   data.epoch_begun = state.epoch_begun();
+  data.first_epoch = state.first_epoch();
   epochs_trained_ = state.epochs_trained();
   stop_training_ = state.stopped();
   variables_.Restore(file->variables);

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -207,70 +205,6 @@ absl::Status Model::ReadTrainingSection(const std::string& bytes) {
   ADJOINT_RETURN_IF_ERROR(CheckVariable(variables_, kStepVariable, {DType::kI64, Shape{}}));
   for (const SlotVariable& slot : OptimizerSlots(network_, *optimizer_)) {
     ADJOINT_RETURN_IF_ERROR(CheckVariable(variables_, slot.path, slot.spec));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Model::SaveWeights(const std::string& path) const {
-  const std::string what = absl::StrCat("saving the weights of model '", name_, "' to ", path);
-  if (!network_.built()) {
-    return Wrap(what, absl::FailedPreconditionError("it has no weights yet"));
-  }
-  if (!variables_.status().ok()) return Wrap(what, variables_.status());
-  graph::ModelFile file;
-  for (const std::string& name : WeightNames()) file.variables.Set(name, *variables_.Find(name));
-  return graph::WriteModelFile(path, file);
-}
-
-absl::Status Model::LoadWeights(const std::string& path) {
-  const std::string what = absl::StrCat("loading weights of model '", name_, "' from ", path);
-  if (!network_.built()) {
-    return Wrap(what, absl::FailedPreconditionError(
-                          "it has no weights yet: begin it with an Input and compile it, or call "
-                          "Build first"));
-  }
-  ADJOINT_ASSIGN_OR_RETURN(const graph::ModelFile file, graph::ReadModelFile(path));
-  const std::vector<std::string> names = WeightNames();
-  std::vector<Tensor> weights;
-  for (const std::string& name : names) {
-    const absl::Status s = CheckVariable(file.variables, name, variables_.Find(name)->spec());
-    if (!s.ok()) return Wrap(what, s);
-    weights.push_back(*file.variables.Find(name));
-  }
-  for (const std::string& name : file.variables.Names()) {
-    if (absl::StartsWith(name, "optimizer/")) continue;
-    if (std::find(names.begin(), names.end(), name) == names.end()) {
-      return Wrap(what, absl::InvalidArgumentError(
-                            absl::StrCat("the file has a weight '", name, "', the model has not")));
-    }
-  }
-  return SetWeights(weights);
-}
-
-std::vector<Tensor> Model::GetWeights() const {
-  std::vector<Tensor> weights;
-  for (const std::string& name : WeightNames()) weights.push_back(variables_.Find(name)->Clone());
-  return weights;
-}
-
-absl::Status Model::SetWeights(absl::Span<const Tensor> weights) {
-  const std::vector<std::string> names = WeightNames();
-  if (weights.size() != names.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("SetWeights: the model has ", names.size(),
-                                                   " weights, but was given ", weights.size()));
-  }
-  for (size_t i = 0; i < names.size(); ++i) {
-    const TensorSpec& spec = variables_.Find(names[i])->spec();
-    if (weights[i].spec() != spec) {
-      return absl::InvalidArgumentError(absl::StrCat("SetWeights: weight '", names[i], "' is ",
-                                                     spec.ToString(), ", but was given ",
-                                                     weights[i].spec().ToString()));
-    }
-  }
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (weights[i].bytes() == 0) continue;
-    std::memcpy(variables_.FindMutable(names[i])->mutable_raw(), weights[i].raw(),
-                static_cast<size_t>(weights[i].bytes()));
   }
   return absl::OkStatus();
 }

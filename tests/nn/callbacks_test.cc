@@ -287,8 +287,9 @@ TEST(WeightsTest, SetAndLoad) {
   EXPECT_FALSE(BitwiseEqual(*a.Predict(data.x), *b.Predict(data.x)));
   ASSERT_TRUE(b.LoadWeights(path).ok());
   EXPECT_TRUE(BitwiseEqual(*a.Predict(data.x), *b.Predict(data.x)));
-  EXPECT_THAT(std::string(other.LoadWeights(path).message()),
-              HasSubstr("variable 'dense/kernel' is f32[3,2], but the network wants f32[3,4]"));
+  EXPECT_THAT(
+      std::string(other.LoadWeights(path).message()),
+      HasSubstr("weight 'dense/kernel' is f32[3,2] in the file, but the network wants f32[3,4]"));
   EXPECT_EQ(b.SetWeights({}).message(), "SetWeights: the model has 4 weights, but was given 0");
   EXPECT_THAT(std::string(b.SetWeights(other.GetWeights()).message()),
               HasSubstr("SetWeights: weight 'dense/kernel' is f32[3,2], but was given f32[3,4]"));

@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <sstream>
 
 #include "core/parallel.h"
@@ -335,26 +333,6 @@ TEST(BatchFeederTest, GathersWithoutCopyingSparseEntries) {
   EXPECT_EQ(feed[2].raw(), data.csr.values().raw());
   EXPECT_EQ(feeder->View(1)[0].raw(),
             static_cast<const char*>(data.csr.ranges().raw()) + 4 * 2 * sizeof(int64_t));
-}
-
-TEST(BatchFeederTest, ShuffledOrder) {
-  std::vector<uint32_t> a, b;
-  ShuffledOrder(1000, 1, 0, &a);
-  ShuffledOrder(1000, 1, 0, &b);
-  EXPECT_EQ(a, b);
-  ShuffledOrder(1000, 1, 1, &b);
-  EXPECT_NE(a, b);
-  std::sort(b.begin(), b.end());
-  std::vector<uint32_t> all(1000);
-  std::iota(all.begin(), all.end(), 0u);
-  EXPECT_EQ(b, all);
-  // Every element is as likely to come first.
-  std::vector<int> first(4);
-  for (int64_t epoch = 0; epoch < 4000; ++epoch) {
-    ShuffledOrder(4, 9, epoch, &a);
-    ++first[a[0]];
-  }
-  for (int count : first) EXPECT_NEAR(count, 1000, 120);
 }
 
 }  // namespace

@@ -53,6 +53,21 @@ TEST(ProgressBarTest, RedrawsInPlaceOnATerminal) {
             "\r782/782 [==============================] - 20s 26ms/step - loss: 0.2500\n");
 }
 
+TEST(ProgressBarTest, WithoutAKnownLength) {
+  std::ostringstream out;
+  double now = 0;
+  ProgressBar bar(0, {.out = &out, .in_place = true, .now = [&] { return now; }});
+  Logs logs;
+  logs.Set("loss", 0.25);
+  now = 1;
+  bar.Update(200, logs);
+  now = 2;
+  bar.Finish(logs, 391);
+  EXPECT_EQ(out.str(),
+            "\r    200/Unknown - 1s 5ms/step - loss: 0.2500"
+            "\r391/391 [==============================] - 2s 5ms/step - loss: 0.2500\n");
+}
+
 TEST(ProgressBarTest, TimesOfAllSizes) {
   const auto line = [](int64_t steps, double seconds) {
     std::ostringstream out;
