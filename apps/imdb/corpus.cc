@@ -1,17 +1,14 @@
 #include "apps/imdb/corpus.h"
 
-#include <unistd.h>
-
-#include <chrono>
 #include <iostream>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "apps/imdb/memory.h"
 #include "apps/imdb/text.h"
+#include "core/io/progress.h"
 #include "core/status_macros.h"
 #include "datasets/synthetic_reviews.h"
 
@@ -21,44 +18,6 @@ namespace {
 using datasets::imdb::ImdbData;
 using datasets::imdb::LabeledTexts;
 using datasets::imdb::LoadOptions;
-
-// Shows downloads on standard error: in place on a terminal, a line a file elsewhere.
-class DownloadProgress {
- public:
-  ~DownloadProgress() { EndLine(); }
-
-  void operator()(absl::string_view url, int64_t received, int64_t total) {
-    const auto now = std::chrono::steady_clock::now();
-    const bool finished = total > 0 && received >= total;
-    if (url != url_) {
-      EndLine();
-      url_ = std::string(url);
-      std::cerr << "Downloading " << url_ << std::flush;
-      open_ = true;
-      if (!terminal_) EndLine();
-    } else if (!finished && now - drawn_ < std::chrono::milliseconds(100)) {
-      return;
-    }
-    drawn_ = now;
-    if (!terminal_) return;
-    std::cerr << "\rDownloading " << url_ << absl::StrFormat("  %.1f MB", received / 1e6);
-    if (total > 0)
-      std::cerr << absl::StrFormat(" of %.1f (%d %%)", total / 1e6, 100 * received / total);
-    std::cerr << std::flush;
-    open_ = true;
-  }
-
- private:
-  void EndLine() {
-    if (open_) std::cerr << std::endl;
-    open_ = false;
-  }
-
-  const bool terminal_ = isatty(STDERR_FILENO) == 1;
-  bool open_ = false;  // the line has no end yet
-  std::string url_;
-  std::chrono::steady_clock::time_point drawn_;
-};
 
 LabeledTexts Split(std::vector<datasets::TextReview> reviews) {
   LabeledTexts texts;
@@ -87,10 +46,10 @@ absl::StatusOr<Corpus> LoadCorpus(const Options& options, int64_t num_words, std
   corpus.encoding.path = options.data;
   absl::StatusOr<ImdbData> data = absl::UnknownError("");
   {
-    DownloadProgress progress;
+    io::ProgressMeter meter({.out = &std::cerr, .in_place = io::StandardErrorIsTerminal()});
     LoadOptions load = corpus.encoding;
     load.progress = [&](absl::string_view url, int64_t received, int64_t total) {
-      progress(url, received, total);
+      meter.Update(absl::StrCat("Downloading ", url), received, total);
     };
     data = datasets::imdb::LoadData(load);
   }
