@@ -7,16 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "apps/chart_axis.h"
 
 namespace adjoint::apps {
 namespace {
-
-// An axis: its range, widened to whole steps, and where its labels stand.
-struct Axis {
-  double low = 0, high = 1, step = 0.2;
-
-  double Fraction(double value) const { return (value - low) / (high - low); }
-};
 
 // A range that holds low..high in some `count` steps of 1, 2 or 5 times a power of ten.
 Axis NiceAxis(double low, double high, int count) {
@@ -39,9 +33,7 @@ Axis NiceAxis(double low, double high, int count) {
   return {std::floor(low / step) * step, std::ceil(high / step) * step, step};
 }
 
-struct Frame {
-  Axis x, y;
-};
+}  // namespace
 
 Frame FrameOf(const Chart& chart, int y_steps) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -63,11 +55,12 @@ Frame FrameOf(const Chart& chart, int y_steps) {
   return frame;
 }
 
-// As many decimals as the step needs.
 std::string Label(double value, double step) {
   const int decimals = std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
   return absl::StrFormat("%.*f", decimals, value == 0 ? 0.0 : value);
 }
+
+namespace {
 
 std::string Escaped(const std::string& text) {
   return absl::StrReplaceAll(text,
