@@ -141,9 +141,11 @@ absl::Status ApplyToTexts(const LabeledTexts& train, const LabeledTexts& test,
 }
 
 absl::StatusOr<ImdbData> LoadTexts(const DataFiles& files, const LoadOptions& options) {
+  std::function<void(double)> progress;
+  if (options.reading) progress = [&](double share) { options.reading(files.path, share); };
   ADJOINT_ASSIGN_OR_RETURN(const RawTexts texts, files.kind == DataFiles::Kind::kTar
-                                                     ? ReadTextArchive(files.path)
-                                                     : ReadTextFolder(files.path));
+                                                     ? ReadTextArchive(files.path, progress)
+                                                     : ReadTextFolder(files.path, progress));
   ImdbData data;
   if (!texts.word_index.empty()) {
     absl::StatusOr<WordIndex> index = WordIndex::FromJson(texts.word_index);

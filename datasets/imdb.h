@@ -44,6 +44,8 @@ struct LoadOptions {
   // now and then with the address, the bytes received and the bytes to come in all (0: unknown).
   bool download = true;
   std::function<void(absl::string_view url, int64_t received, int64_t total)> progress = {};
+  // Called now and then while raw texts are read: the path and the share of it that is done.
+  std::function<void(absl::string_view path, double share)> reading = {};
 };
 
 struct ImdbData {

@@ -60,11 +60,20 @@ absl::Status AddBytes(const std::string& path, int64_t bytes, int64_t& total) {
 
 }  // namespace
 
-absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder) {
+absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder,
+                                        const std::function<void(double share)>& progress) {
   namespace fs = std::filesystem;
   Parts parts = EmptyParts();
   int64_t total = 0;
+  double parts_done = 0;
   for (auto& [part, files] : parts) {
+    // How many there will be costs a walk of its own.
+    int64_t expected = 0, done = 0;
+    std::error_code uncounted;
+    for (fs::directory_iterator entry(fs::path(folder) / part, uncounted);
+         progress && !uncounted && entry != fs::directory_iterator(); entry.increment(uncounted)) {
+      ++expected;
+    }
     const fs::path place = fs::path(folder) / part;
     std::error_code error;
     fs::directory_iterator entry(place, error);
@@ -75,7 +84,13 @@ absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder) {
                                io::ReadFile(entry->path().string(), kMaxReviewBytes));
       ADJOINT_RETURN_IF_ERROR(AddBytes(folder, static_cast<int64_t>(text.size()), total));
       files.emplace_back(name, std::move(text));
+      ++done;
+      if (progress && done <= expected) {
+        progress((parts_done + static_cast<double>(done) / static_cast<double>(expected)) /
+                 static_cast<double>(parts.size()));
+      }
     }
+    ++parts_done;
     if (error) {
       return absl::InvalidArgumentError(
           absl::StrCat("cannot read the folder '", place.string(), "': ", error.message()));
@@ -84,7 +99,8 @@ absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder) {
   return Ordered(std::move(parts), folder);
 }
 
-absl::StatusOr<RawTexts> ReadTextArchive(const std::string& path) {
+absl::StatusOr<RawTexts> ReadTextArchive(const std::string& path,
+                                         const std::function<void(double share)>& progress) {
   Parts parts = EmptyParts();
   std::string word_index;
   int64_t total = 0;
@@ -92,6 +108,7 @@ absl::StatusOr<RawTexts> ReadTextArchive(const std::string& path) {
   while (true) {
     ADJOINT_ASSIGN_OR_RETURN(const bool more, reader.Next());
     if (!more) break;
+    if (progress) progress(reader.FractionRead());
     if (!reader.is_file()) continue;
     const std::vector<std::string> names = absl::StrSplit(reader.name(), '/');
     if (names.back() == "imdb_word_index.json") {

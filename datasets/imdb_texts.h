@@ -1,6 +1,7 @@
 #ifndef ADJOINT_DATASETS_IMDB_TEXTS_H_
 #define ADJOINT_DATASETS_IMDB_TEXTS_H_
 
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -16,11 +17,14 @@ struct RawTexts {
 };
 
 // From the folder that holds train/{pos,neg} and test/{pos,neg}. Files are those named *.txt.
-// Errors name the folder or file; a part without any review is one.
-absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder);
+// Errors name the folder or file; a part without any review is one. `progress`, if there is one, is
+// called after every file with the share that is done.
+absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder,
+                                        const std::function<void(double share)>& progress = {});
 
 // From a tar or tar.gz file with these folders at any depth.
-absl::StatusOr<RawTexts> ReadTextArchive(const std::string& path);
+absl::StatusOr<RawTexts> ReadTextArchive(const std::string& path,
+                                         const std::function<void(double share)>& progress = {});
 
 }  // namespace adjoint::datasets::imdb
 

@@ -1,6 +1,7 @@
 #ifndef ADJOINT_DATASETS_WORD_INDEX_H_
 #define ADJOINT_DATASETS_WORD_INDEX_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -48,22 +49,29 @@ namespace internal {
 const char* TokenizerBytes();
 }  // namespace internal
 
-// Calls fn(absl::string_view) for each word of `text`, in order: the pieces between spaces once
-// Keras' Tokenizer has replaced every byte as above. A piece is valid within its call only.
+// Calls fn(absl::string_view word, size_t begin) for each word of `text`, in order: the pieces
+// between spaces once Keras' Tokenizer has replaced every byte as above. A piece is valid within
+// its call only; it stands in text[begin .. begin + word.size()).
 template <typename Fn>
-void ForEachWord(absl::string_view text, Fn fn) {
+void ForEachWordAt(absl::string_view text, Fn fn) {
   const char* const bytes = internal::TokenizerBytes();
   std::string word;
-  for (const char c : text) {
-    const char b = bytes[static_cast<unsigned char>(c)];
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char b = bytes[static_cast<unsigned char>(text[i])];
     if (b != ' ') {
       word.push_back(b);
     } else if (!word.empty()) {
-      fn(absl::string_view(word));
+      fn(absl::string_view(word), i - word.size());
       word.clear();
     }
   }
-  if (!word.empty()) fn(absl::string_view(word));
+  if (!word.empty()) fn(absl::string_view(word), text.size() - word.size());
+}
+
+// The same without places: fn(absl::string_view word).
+template <typename Fn>
+void ForEachWord(absl::string_view text, Fn fn) {
+  ForEachWordAt(text, [&](absl::string_view word, size_t) { fn(word); });
 }
 
 }  // namespace adjoint::datasets

@@ -30,6 +30,7 @@ constexpr int64_t kMaxReserve = 64 << 20;
 
 struct ArchiveReader::State {
   std::string path;
+  int64_t size = 0;  // bytes of the file
   struct archive* reader = nullptr;
   struct archive_entry* entry = nullptr;  // owned by reader
   std::string name;
@@ -43,9 +44,11 @@ struct ArchiveReader::State {
     if (gz != nullptr) gzclose(gz);
   }
 
+  int64_t Offset() const { return gz != nullptr ? gzoffset(gz) : archive_filter_bytes(reader, -1); }
+
   absl::Status Damaged(absl::string_view what) const {
     const std::string where = name.empty() ? "" : absl::StrCat(", entry '", name, "'");
-    const int64_t at = gz != nullptr ? gzoffset(gz) : archive_filter_bytes(reader, -1);
+    const int64_t at = Offset();
     return absl::DataLossError(absl::StrCat("cannot read '", path, "'", where, ": ", what,
                                             " (about byte ", at,
                                             " of the file); it is damaged or incomplete"));
@@ -99,6 +102,7 @@ absl::StatusOr<ArchiveReader> ArchiveReader::Open(const std::string& path) {
 
   auto state = std::make_unique<State>();
   state->path = path;
+  state->size = info.st_size;
   state->reader = archive_read_new();
   if (state->reader == nullptr) return error(ENOMEM);
   int result;
@@ -117,6 +121,11 @@ absl::StatusOr<ArchiveReader> ArchiveReader::Open(const std::string& path) {
   }
   if (result != ARCHIVE_OK) return state->Damaged();
   return ArchiveReader(std::move(state));
+}
+
+double ArchiveReader::FractionRead() const {
+  const double size = static_cast<double>(std::max<int64_t>(state_->size, 1));
+  return std::clamp(static_cast<double>(state_->Offset()) / size, 0.0, 1.0);
 }
 
 absl::StatusOr<bool> ArchiveReader::Next() {

@@ -31,6 +31,9 @@ class ArchiveReader {
   const std::string& name() const;
   bool is_file() const;
 
+  // How much of the file has been read so far, 0 to 1.
+  double FractionRead() const;
+
   // The current entry's data, once. More than `max_bytes` of them are an error.
   absl::StatusOr<std::string> Read(int64_t max_bytes);
 
