@@ -67,6 +67,7 @@ def adjoint_repositories():
     _library("absl", "libabsl-dev", "absl/base/config.h")
     _library("benchmark", "libbenchmark-dev", "benchmark/benchmark.h")
     _library("cli11", "libcli11-dev", "CLI/CLI.hpp")
+    _library("cpp_httplib", "libcpp-httplib-dev", "httplib.h")
     _library("curl", "libcurl4-openssl-dev", "x86_64-linux-gnu/curl/curl.h")
     _library("googletest", "libgtest-dev libgmock-dev", "gmock/gmock.h")
     _library("libarchive", "libarchive-dev", "archive.h")
