@@ -46,6 +46,12 @@ absl::Status RunCommand(const Options& options) {
       return RunEvaluate(options);
     case Command::kPredict:
       return RunPredict(options);
+    case Command::kExplain:
+      return RunExplain(options);
+    case Command::kServe:
+      return RunServe(options);
+    case Command::kExperiments:
+      return RunExperiments(options);
     case Command::kDecode:
       return RunDecode(options);
     case Command::kNotebook:

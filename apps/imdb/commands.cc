@@ -17,6 +17,7 @@
 #include "apps/imdb/preprocessing.h"
 #include "apps/imdb/report.h"
 #include "apps/imdb/text.h"
+#include "apps/imdb/train_page.h"
 #include "apps/imdb/training.h"
 #include "core/status_macros.h"
 
@@ -30,8 +31,9 @@ void Describe(const Corpus& corpus, Report& report) {
   report.test_samples = corpus.data.test.size();
 }
 
-absl::StatusOr<nn::Logs> EvaluateOnTest(nn::Model& model, const Corpus& corpus, bool sparse,
-                                        Report& report) {
+// Returns the probabilities, too, where `predictions` asks for them.
+absl::Status EvaluateOnTest(nn::Model& model, const Corpus& corpus, bool sparse, Report& report,
+                            Tensor* predictions = nullptr) {
   const Stopwatch vectorize;
   ADJOINT_ASSIGN_OR_RETURN(const nn::DataList x,
                            VectorizeFor(corpus.data.test, corpus.encoding.num_words, sparse));
@@ -43,7 +45,10 @@ absl::StatusOr<nn::Logs> EvaluateOnTest(nn::Model& model, const Corpus& corpus, 
   report.evaluation = logs;
   std::cout << absl::StrFormat("Test loss: %.4f, test accuracy: %.4f\n", logs["loss"],
                                logs[kAccuracy]);
-  return logs;
+  if (predictions != nullptr) {
+    ADJOINT_ASSIGN_OR_RETURN(*predictions, PredictFor(model, x));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Finish(const Options& options, const nn::Model& model, Report& report) {
@@ -93,15 +98,20 @@ absl::Status RunTrain(const Options& options) {
   std::cout << model.Summary() << "\n"
             << corpus.data.source << ": training on " << WithCommas(n - kept)
             << " reviews, validating on the first " << WithCommas(kept) << "\n";
+  TrainedModel trained{.model = &model, .batch_size = batch_size};
   const Stopwatch train;
   ADJOINT_ASSIGN_OR_RETURN(
       report.history,
       Train(model, x.Rows(kept, n), y.Rows(kept, n), {x.Rows(0, kept), y.Rows(0, kept)},
-            options.epochs, batch_size, {.dir = options.checkpoint, .resume = options.resume}));
+            options.epochs, batch_size, {.dir = options.checkpoint, .resume = options.resume},
+            &trained.step_seconds));
   report.seconds.train = train.Seconds();
   ADJOINT_RETURN_IF_ERROR(ShowHistory(report.history, options, corpus));
   std::cout << "\nEvaluating on " << WithCommas(corpus.data.test.size()) << " test reviews\n";
-  ADJOINT_RETURN_IF_ERROR(EvaluateOnTest(model, corpus, options.sparse, report).status());
+  Tensor predictions;
+  ADJOINT_RETURN_IF_ERROR(EvaluateOnTest(model, corpus, options.sparse, report, &predictions));
+  trained.predictions = predictions.data<float>();
+  ADJOINT_RETURN_IF_ERROR(WriteTrainPage(options, corpus, report, trained));
   ADJOINT_RETURN_IF_ERROR(Attach(Preprocessing::Of(corpus, options.sparse), model));
   ADJOINT_RETURN_IF_ERROR(model.Save(options.model));
   std::cout << "Saved in " << options.model << "\n";
@@ -125,7 +135,7 @@ absl::Status RunEvaluate(const Options& options) {
   std::cout << corpus.data.source << ": " << WithCommas(corpus.data.test.size())
             << " test reviews, model " << options.model << "\n";
   ADJOINT_RETURN_IF_ERROR(
-      EvaluateOnTest(loaded.model, corpus, loaded.preprocessing.sparse, report).status());
+      EvaluateOnTest(loaded.model, corpus, loaded.preprocessing.sparse, report));
   return Finish(options, loaded.model, report);
 }
 

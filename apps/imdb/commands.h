@@ -15,6 +15,15 @@ absl::Status RunEvaluate(const Options& options);
 // A line a review on standard output: probability that it is positive, a tab, the label.
 absl::Status RunPredict(const Options& options);
 
+// The probability of one review and what each of its words adds; --html writes that as a page.
+absl::Status RunExplain(const Options& options);
+
+// Serves a page and a JSON endpoint (apps/imdb/serve/api.h) on 127.0.0.1 until a signal stops it.
+absl::Status RunServe(const Options& options);
+
+// Trains the variants that the book's chapter suggests (apps/imdb/experiments.h).
+absl::Status RunExperiments(const Options& options);
+
 // A review of the data as words.
 absl::Status RunDecode(const Options& options);
 

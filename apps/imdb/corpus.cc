@@ -1,12 +1,14 @@
 #include "apps/imdb/corpus.h"
 
 #include <iostream>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "apps/imdb/memory.h"
+#include "apps/imdb/progress.h"
 #include "apps/imdb/text.h"
 #include "core/io/progress.h"
 #include "core/status_macros.h"
@@ -47,9 +49,14 @@ absl::StatusOr<Corpus> LoadCorpus(const Options& options, int64_t num_words, std
   absl::StatusOr<ImdbData> data = absl::UnknownError("");
   {
     io::ProgressMeter meter({.out = &std::cerr, .in_place = io::StandardErrorIsTerminal()});
+    std::optional<Progress> reading;
     LoadOptions load = corpus.encoding;
     load.progress = [&](absl::string_view url, int64_t received, int64_t total) {
       meter.Update(absl::StrCat("Downloading ", url), received, total);
+    };
+    load.reading = [&](absl::string_view path, double share) {
+      if (!reading.has_value()) reading.emplace(absl::StrCat("Reading ", path));
+      reading->Update(share);
     };
     data = datasets::imdb::LoadData(load);
   }

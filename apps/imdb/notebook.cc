@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -15,6 +16,7 @@
 #include "apps/imdb/preprocessing.h"
 #include "apps/imdb/report.h"
 #include "apps/imdb/text.h"
+#include "apps/imdb/train_page.h"
 #include "apps/imdb/training.h"
 #include "core/status_macros.h"
 
@@ -112,9 +114,9 @@ class Notebook {
               << options_.loss << "\n";
     const Stopwatch watch;
     ADJOINT_ASSIGN_OR_RETURN(
-        report_.history,
-        Train(model, x_train_.Rows(kept, n), y_train_.Rows(kept, n),
-              {x_train_.Rows(0, kept), y_train_.Rows(0, kept)}, options_.epochs, batch_size_));
+        report_.history, Train(model, x_train_.Rows(kept, n), y_train_.Rows(kept, n),
+                               {x_train_.Rows(0, kept), y_train_.Rows(0, kept)}, options_.epochs,
+                               batch_size_, {}, &step_seconds_));
     report_.seconds.train = watch.Seconds();
     std::cout << "Trained in " << SecondsText(report_.seconds.train) << "\n";
     report_.AddKernels(model);
@@ -186,6 +188,11 @@ class Notebook {
 
   absl::Status WriteReports() {
     ADJOINT_RETURN_IF_ERROR(WriteReport(report_, options_.report_json));
+    ADJOINT_RETURN_IF_ERROR(WriteTrainPage(options_, corpus_, report_,
+                                           {.model = model_.get(),
+                                            .predictions = predictions_.data<float>(),
+                                            .step_seconds = step_seconds_,
+                                            .batch_size = batch_size_}));
     std::cout << "All done in " << SecondsText(report_.since_start.Seconds()) << ".\n";
     return FlushOutput();
   }
@@ -198,6 +205,7 @@ class Notebook {
   nn::DataList x_train_, y_train_, x_test_;
   std::unique_ptr<nn::Model> model_;
   Tensor predictions_;
+  std::vector<double> step_seconds_;
 };
 
 }  // namespace

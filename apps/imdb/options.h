@@ -13,7 +13,19 @@
 
 namespace adjoint::apps::imdb {
 
-enum class Command { kNotebook, kTrain, kEvaluate, kPredict, kDecode };
+enum class Command {
+  kNotebook,
+  kTrain,
+  kEvaluate,
+  kPredict,
+  kExplain,
+  kServe,
+  kExperiments,
+  kDecode,
+};
+
+// When output is coloured: kAuto leaves it to the terminal.
+enum class ColorMode { kAuto, kAlways, kNever };
 
 // What the command line says, checked: every value is in its range and every name is known.
 struct Options {
@@ -43,15 +55,26 @@ struct Options {
   std::string checkpoint;  // the folder; empty: none
   bool resume = false;
 
-  // predict; neither: standard input
+  // predict, explain; neither: standard input
   std::optional<std::string> text;
   std::optional<std::string> file;
+
+  // explain
+  std::string html;  // empty: no page
+  ColorMode color = ColorMode::kAuto;
+
+  // serve
+  int port = 8080;  // 0: any that is free
+
+  // experiments
+  int seeds = 3;
 
   // decode
   int64_t index = 0;
   bool from_test = false;
 
-  // Names of the flags that were given, without dashes.
+  // Names of the flags that were given, without dashes; those of one command alone are not among
+  // them.
   std::set<std::string> given;
   bool Given(const std::string& flag) const { return given.count(flag) > 0; }
 };

@@ -3,26 +3,26 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "apps/imdb/classifier.h"
 #include "apps/imdb/commands.h"
-#include "apps/imdb/network.h"
+#include "apps/imdb/explained_text.h"
 #include "apps/imdb/output.h"
-#include "apps/imdb/preprocessing.h"
 #include "apps/imdb/report.h"
+#include "apps/imdb/review_input.h"
 #include "apps/imdb/text.h"
-#include "apps/imdb/training.h"
 #include "core/status_macros.h"
 
 namespace adjoint::apps::imdb {
 namespace {
 
 constexpr size_t kBatch = 512;
-constexpr size_t kLongestReview = 64 << 20;
 
 // Reviews from a stream, a line each.
 class LineReader {
@@ -67,18 +67,16 @@ class LineReader {
 
 class Predictor {
  public:
-  Predictor(LoadedModel loaded, Report report)
-      : loaded_(std::move(loaded)), report_(std::move(report)) {}
+  Predictor(std::unique_ptr<Classifier> classifier, Report report)
+      : classifier_(std::move(classifier)), report_(std::move(report)) {}
 
   absl::Status Print(const std::vector<std::string>& reviews) {
-    ADJOINT_ASSIGN_OR_RETURN(const nn::DataList x, VectorizeTexts(loaded_.preprocessing, reviews));
-    ADJOINT_ASSIGN_OR_RETURN(const Tensor predictions, PredictFor(loaded_.model, x));
-    for (const float probability : predictions.data<float>()) {
-      std::cout << absl::StrFormat("%.6f\t%s\n", probability,
-                                   probability > 0.5f ? "positive" : "negative");
+    ADJOINT_ASSIGN_OR_RETURN(const std::vector<float> probabilities, classifier_->Predict(reviews));
+    for (const float probability : probabilities) {
+      std::cout << absl::StrFormat("%.6f\t%s\n", probability, LabelOf(probability));
     }
     for (const std::string& review : reviews) {
-      unknown_ += KnowsAWord(loaded_.preprocessing, review) ? 0 : 1;
+      unknown_ += classifier_->KnowsAWord(review) ? 0 : 1;
     }
     total_ += static_cast<int64_t>(reviews.size());
     return FlushOutput();
@@ -99,15 +97,12 @@ class Predictor {
                 << " reviews have no word that the model knows; their predictions mean nothing"
                 << std::endl;
     }
-    report_.source = loaded_.preprocessing.source;
-    report_.synthetic = loaded_.preprocessing.synthetic;
-    ADJOINT_ASSIGN_OR_RETURN(report_.weights_sha256, WeightsSha256(loaded_.model));
-    report_.AddKernels(loaded_.model);
+    ADJOINT_RETURN_IF_ERROR(classifier_->Describe(report_));
     return WriteReport(report_, options.report_json);
   }
 
  private:
-  LoadedModel loaded_;
+  std::unique_ptr<Classifier> classifier_;
   Report report_;
   int64_t total_ = 0, unknown_ = 0;
 };
@@ -132,13 +127,12 @@ absl::Status RunPredict(const Options& options) {
   Report report;
   if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
   const Stopwatch load;
-  ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModelFor(options));
+  ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<Classifier> classifier, LoadClassifierFor(options));
   report.seconds.load = load.Seconds();
-  if (loaded.preprocessing.synthetic) {
-    std::cerr << "Note: this model was trained on " << kSyntheticSource
-              << "; of real ones it knows little" << std::endl;
+  if (classifier->info().synthetic) {
+    NoteSyntheticModel();
   }
-  Predictor predictor(std::move(loaded), std::move(report));
+  Predictor predictor(std::move(classifier), std::move(report));
   if (options.text.has_value()) {
     ADJOINT_RETURN_IF_ERROR(predictor.Print({*options.text}));
   } else if (options.file.has_value()) {

@@ -12,27 +12,27 @@
 namespace adjoint::apps::imdb {
 namespace {
 
-constexpr char kSection[] = "imdb.preprocessing";
 constexpr int kVersion = 1;
 
 absl::StatusOr<Preprocessing> Parse(const std::string& bytes) {
   ImdbPreprocessing message;
   if (!message.ParseFromString(bytes)) {
-    return absl::DataLossError(absl::StrCat("its section '", kSection, "' is damaged"));
+    return absl::DataLossError(
+        absl::StrCat("its section '", kPreprocessingSection, "' is damaged"));
   }
   if (message.format_version() != kVersion) {
-    return absl::UnimplementedError(absl::StrCat("its section '", kSection, "' has version ",
-                                                 message.format_version(),
+    return absl::UnimplementedError(absl::StrCat("its section '", kPreprocessingSection,
+                                                 "' has version ", message.format_version(),
                                                  ", this program knows version ", kVersion));
   }
   const int64_t num_words = message.num_words();
   if (num_words < 1 || num_words > std::numeric_limits<int32_t>::max() ||
       message.start_char() < 0 || message.start_char() >= num_words || message.oov_char() < 0 ||
       message.oov_char() >= num_words || message.index_from() < 0) {
-    return absl::DataLossError(absl::StrCat("its section '", kSection, "' has num_words ",
-                                            num_words, ", start_char ", message.start_char(),
-                                            ", oov_char ", message.oov_char(), " and index_from ",
-                                            message.index_from(), ", which do not go together"));
+    return absl::DataLossError(
+        absl::StrCat("its section '", kPreprocessingSection, "' has num_words ", num_words,
+                     ", start_char ", message.start_char(), ", oov_char ", message.oov_char(),
+                     " and index_from ", message.index_from(), ", which do not go together"));
   }
   Preprocessing result;
   result.encoding.num_words = num_words;
@@ -49,23 +49,6 @@ absl::StatusOr<Preprocessing> Parse(const std::string& bytes) {
   result.source = message.source();
   result.synthetic = message.synthetic();
   return result;
-}
-
-// Whether the flags that the user gave describe this model.
-absl::Status CheckShape(const Options& options, const LoadedModel& loaded) {
-  const int64_t num_words = loaded.preprocessing.encoding.num_words;
-  if (options.Given("num_words") && options.num_words != num_words) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the model '", options.model, "' takes num_words ", num_words,
-                     ", not --num_words=", options.num_words, "; leave the flag out"));
-  }
-  ADJOINT_ASSIGN_OR_RETURN(const std::vector<int64_t> hidden, HiddenUnits(loaded.model));
-  if (options.Given("hidden") && options.hidden != hidden) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the model '", options.model, "' has hidden layers of ", absl::StrJoin(hidden, ","),
-        " units, not --hidden=", absl::StrJoin(options.hidden, ","), "; leave the flag out"));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -91,43 +74,68 @@ absl::Status Attach(const Preprocessing& preprocessing, nn::Model& model) {
   message.set_sparse(preprocessing.sparse);
   message.set_source(preprocessing.source);
   message.set_synthetic(preprocessing.synthetic);
-  return model.SetSection(kSection, message.SerializeAsString());
+  return model.SetSection(kPreprocessingSection, message.SerializeAsString());
+}
+
+absl::Status NotAModelOfReviews() {
+  return absl::InvalidArgumentError(absl::StrCat("it is no model of reviews: it has no section '",
+                                                 kPreprocessingSection,
+                                                 "'; make one with the command train"));
+}
+
+absl::Status CannotUse(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat("cannot use the model '", path, "': ", status.message()));
+}
+
+absl::Status WithModelHint(const Options& options, const absl::Status& status) {
+  if (!absl::IsNotFound(status) || options.Given("model")) return status;
+  return absl::NotFoundError(absl::StrCat(
+      status.message(), "; name a model by --model or make one with the command train"));
+}
+
+absl::StatusOr<LoadedModel> LoadedModel::Of(nn::Model model) {
+  const std::string* const section = model.FindSection(kPreprocessingSection);
+  if (section == nullptr) return NotAModelOfReviews();
+  ADJOINT_ASSIGN_OR_RETURN(Preprocessing preprocessing, Parse(*section));
+  ADJOINT_ASSIGN_OR_RETURN(const int64_t inputs, InputColumns(model));
+  if (inputs != preprocessing.encoding.num_words) {
+    return absl::InvalidArgumentError(absl::StrCat("its network takes ", inputs,
+                                                   " columns and its vocabulary makes ",
+                                                   preprocessing.encoding.num_words));
+  }
+  return LoadedModel{std::move(model), std::move(preprocessing)};
 }
 
 absl::StatusOr<LoadedModel> LoadModel(const std::string& path) {
   ADJOINT_ASSIGN_OR_RETURN(nn::Model model, nn::Model::Load(path));
-  const std::string* const section = model.FindSection(kSection);
-  const auto error = [&](const absl::Status& status) {
-    return absl::Status(status.code(),
-                        absl::StrCat("cannot use the model '", path, "': ", status.message()));
-  };
-  if (section == nullptr) {
-    return error(
-        absl::InvalidArgumentError(absl::StrCat("it is no model of reviews: it has no section '",
-                                                kSection, "'; make one with the command train")));
-  }
-  absl::StatusOr<Preprocessing> preprocessing = Parse(*section);
-  if (!preprocessing.ok()) return error(preprocessing.status());
-  const absl::StatusOr<int64_t> inputs = InputColumns(model);
-  if (!inputs.ok()) return error(inputs.status());
-  if (*inputs != preprocessing->encoding.num_words) {
-    return error(absl::InvalidArgumentError(absl::StrCat("its network takes ", *inputs,
-                                                         " columns and its vocabulary makes ",
-                                                         preprocessing->encoding.num_words)));
-  }
-  return LoadedModel{std::move(model), *std::move(preprocessing)};
+  absl::StatusOr<LoadedModel> loaded = LoadedModel::Of(std::move(model));
+  if (!loaded.ok()) return CannotUse(path, loaded.status());
+  return loaded;
 }
 
 absl::StatusOr<LoadedModel> LoadModelFor(const Options& options) {
   absl::StatusOr<LoadedModel> loaded = LoadModel(options.model);
-  if (absl::IsNotFound(loaded.status()) && !options.Given("model")) {
-    return absl::NotFoundError(absl::StrCat(
-        loaded.status().message(), "; name a model by --model or make one with the command train"));
-  }
-  ADJOINT_RETURN_IF_ERROR(loaded.status());
+  if (!loaded.ok()) return WithModelHint(options, loaded.status());
   ADJOINT_RETURN_IF_ERROR(CheckShape(options, *loaded));
   if (options.Given("encoding")) loaded->preprocessing.sparse = options.sparse;
   return loaded;
+}
+
+absl::Status CheckShape(const Options& options, const LoadedModel& loaded) {
+  const int64_t num_words = loaded.preprocessing.encoding.num_words;
+  if (options.Given("num_words") && options.num_words != num_words) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the model '", options.model, "' takes num_words ", num_words,
+                     ", not --num_words=", options.num_words, "; leave the flag out"));
+  }
+  ADJOINT_ASSIGN_OR_RETURN(const std::vector<int64_t> hidden, HiddenUnits(loaded.model));
+  if (options.Given("hidden") && options.hidden != hidden) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the model '", options.model, "' has hidden layers of ", absl::StrJoin(hidden, ","),
+        " units, not --hidden=", absl::StrJoin(options.hidden, ","), "; leave the flag out"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<nn::DataList> VectorizeTexts(const Preprocessing& preprocessing,
@@ -140,14 +148,6 @@ absl::StatusOr<nn::DataList> VectorizeTexts(const Preprocessing& preprocessing,
   return VectorizeFor(
       datasets::imdb::EncodeAll(texts, preprocessing.word_index, preprocessing.encoding),
       preprocessing.encoding.num_words, preprocessing.sparse);
-}
-
-bool KnowsAWord(const Preprocessing& preprocessing, const std::string& text) {
-  bool knows = false;
-  datasets::ForEachWord(text, [&](absl::string_view word) {
-    knows = knows || preprocessing.word_index.Rank(word) != 0;
-  });
-  return knows;
 }
 
 }  // namespace adjoint::apps::imdb

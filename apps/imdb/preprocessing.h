@@ -26,6 +26,9 @@ struct Preprocessing {
   static Preprocessing Of(const Corpus& corpus, bool sparse);
 };
 
+// The section's name.
+inline constexpr char kPreprocessingSection[] = "imdb.preprocessing";
+
 // Writes the section.
 absl::Status Attach(const Preprocessing& preprocessing, nn::Model& model);
 
@@ -33,7 +36,16 @@ absl::Status Attach(const Preprocessing& preprocessing, nn::Model& model);
 struct LoadedModel {
   nn::Model model;
   Preprocessing preprocessing;
+
+  // Errors: no such section, a damaged one, one that does not fit the network.
+  static absl::StatusOr<LoadedModel> Of(nn::Model model);
 };
+
+// Errors for models that are not what they should be: without any section of the app's; in the file
+// `path`; not there, where the user has named none.
+absl::Status NotAModelOfReviews();
+absl::Status CannotUse(const std::string& path, const absl::Status& status);
+absl::Status WithModelHint(const Options& options, const absl::Status& status);
 
 // Errors name the path: no such file, a damaged one, a model without this section, a section that
 // does not fit the network.
@@ -43,12 +55,12 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path);
 // model's. An --encoding that is given replaces the model's own.
 absl::StatusOr<LoadedModel> LoadModelFor(const Options& options);
 
+// Whether the flags that the user gave, --num_words and --hidden, describe this model.
+absl::Status CheckShape(const Options& options, const LoadedModel& loaded);
+
 // Rows as the network wants them. Errors: the model has no vocabulary.
 absl::StatusOr<nn::DataList> VectorizeTexts(const Preprocessing& preprocessing,
                                             absl::Span<const std::string> texts);
-
-// Whether the text has a word that the vocabulary has.
-bool KnowsAWord(const Preprocessing& preprocessing, const std::string& text);
 
 }  // namespace adjoint::apps::imdb
 

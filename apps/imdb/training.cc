@@ -11,7 +11,9 @@
 #include "apps/chart.h"
 #include "apps/imdb/network.h"
 #include "apps/imdb/output.h"
+#include "apps/imdb/report.h"
 #include "apps/imdb/text.h"
+#include "apps/imdb/train_page.h"
 #include "core/io/file.h"
 #include "core/status_macros.h"
 
@@ -34,8 +36,8 @@ Chart ChartOf(const nn::History& history, const std::string& name, const std::st
 }  // namespace
 
 absl::Status CheckResultsWritable(const Options& options) {
-  for (const std::string& path :
-       {absl::StrCat(options.out, "/loss.svg"), options.model, options.report_json}) {
+  for (const std::string& path : {absl::StrCat(options.out, "/loss.svg"), ReportPath(options),
+                                  options.model, options.report_json}) {
     if (!path.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(path));
   }
   return absl::OkStatus();
@@ -54,7 +56,8 @@ int64_t ChooseBatchSize(const Options& options, const Corpus& corpus) {
 
 absl::StatusOr<nn::History> Train(nn::Model& model, const nn::DataList& x, const nn::DataList& y,
                                   const nn::ValidationData& validation, int epochs,
-                                  int64_t batch_size, const nn::CheckpointOptions& checkpoint) {
+                                  int64_t batch_size, const nn::CheckpointOptions& checkpoint,
+                                  std::vector<double>* step_seconds) {
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   nn::FitOptions fit;
   fit.epochs = epochs;
@@ -62,11 +65,19 @@ absl::StatusOr<nn::History> Train(nn::Model& model, const nn::DataList& x, const
   fit.batch_size = std::min(batch_size, x.rows());
   fit.validation_data = validation;
   fit.checkpoint = checkpoint;
-  fit.callbacks = {
-      nn::LambdaCallback({.on_epoch_end = [](nn::Model& trained, int, const nn::Logs&) {
-        // An error, so that a checkpoint does not say that the training is over.
-        if (!std::cout.good()) trained.StopTraining(absl::AbortedError("nobody reads the output"));
-      }})};
+  nn::LambdaHooks hooks;
+  hooks.on_epoch_end = [](nn::Model& trained, int, const nn::Logs&) {
+    // An error, so that a checkpoint does not say that the training is over.
+    if (!std::cout.good()) trained.StopTraining(absl::AbortedError("nobody reads the output"));
+  };
+  Stopwatch step;
+  if (step_seconds != nullptr) {
+    hooks.on_train_batch_begin = [&](nn::Model&, int64_t) { step = Stopwatch(); };
+    hooks.on_train_batch_end = [&](nn::Model&, int64_t, const nn::Logs&) {
+      step_seconds->push_back(step.Seconds());
+    };
+  }
+  fit.callbacks = {nn::LambdaCallback(std::move(hooks))};
   absl::StatusOr<nn::History> history = model.Fit(x, y, fit);
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   ADJOINT_RETURN_IF_ERROR(history.status());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,10 +24,12 @@ absl::Status CheckResultsWritable(const Options& options);
 // smaller that an epoch has as many steps. Says so in a line.
 int64_t ChooseBatchSize(const Options& options, const Corpus& corpus);
 
-// Trains for `epochs`. `validation` may be empty, as may the folder of checkpoints.
+// Trains for `epochs`. `validation` may be empty, as may the folder of checkpoints. What each step
+// took is added to `step_seconds`, unless that is null.
 absl::StatusOr<nn::History> Train(nn::Model& model, const nn::DataList& x, const nn::DataList& y,
                                   const nn::ValidationData& validation, int epochs,
-                                  int64_t batch_size, const nn::CheckpointOptions& checkpoint = {});
+                                  int64_t batch_size, const nn::CheckpointOptions& checkpoint = {},
+                                  std::vector<double>* step_seconds = nullptr);
 
 // Keys and values, the plots as text, and as loss.svg and accuracy.svg in options.out.
 absl::Status ShowHistory(const nn::History& history, const Options& options, const Corpus& corpus);

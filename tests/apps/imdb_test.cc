@@ -15,6 +15,7 @@
 #include "datasets/synthetic_reviews.h"
 #include "nn/nn.h"
 #include "tests/apps/app_runner.h"
+#include "tests/apps/imdb_place.h"
 
 namespace adjoint::apps {
 namespace {
@@ -24,16 +25,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::json;
-
-std::string Program() {
-  // From the folder of the runfiles, where a test starts.
-  return std::filesystem::absolute("apps/imdb").string();
-}
-
-RunResult Imdb(const Place& place, const std::vector<std::string>& args,
-               const std::string& input = "") {
-  return place.Run(Program(), args, input);
-}
 
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines = absl::StrSplit(text, '\n');
@@ -62,17 +53,6 @@ std::vector<double> Probabilities(const std::string& out) {
     probabilities.push_back(p);
   }
   return probabilities;
-}
-
-// A place with a trained model, made once.
-const Place& Trained() {
-  static const Place* const place = [] {
-    auto* made = new Place("trained");
-    const RunResult run = Imdb(*made, {"train", "--report_json=report.json"});
-    EXPECT_EQ(run.code, 0) << run.err;
-    return made;
-  }();
-  return *place;
 }
 
 TEST(ImdbTest, RunsTheNotebookOnSyntheticReviews) {
@@ -105,8 +85,9 @@ TEST(ImdbTest, RunsTheNotebookOnSyntheticReviews) {
         "its predictions are the same, bit for bit (max difference 0)"}) {
     EXPECT_THAT(run.out, HasSubstr(part));
   }
-  EXPECT_THAT(place.Files(), ElementsAre("r.json", "results", "results/accuracy.svg",
-                                         "results/imdb.model", "results/loss.svg"));
+  EXPECT_THAT(place.Files(),
+              ElementsAre("r.json", "results", "results/accuracy.svg", "results/imdb.model",
+                          "results/loss.svg", "results/report.html"));
   EXPECT_THAT(ReadAll(place.here() / "results/accuracy.svg"),
               HasSubstr(">Training and validation accuracy (built-in synthetic reviews)</text>"));
 
@@ -219,7 +200,8 @@ TEST(ImdbTest, AResumedTrainingEndsWithTheSameWeights) {
 
 TEST(ImdbTest, PredictsFromTheModelFileAlone) {
   const Place place("predict");
-  std::filesystem::copy_file(Trained().here() / "imdb_out/imdb.model", place.here() / "only.model");
+  std::filesystem::copy_file(TrainedPlace().here() / "imdb_out/imdb.model",
+                             place.here() / "only.model");
   const datasets::ReviewCorpus corpus = datasets::SyntheticReviews();
   constexpr int kReviews = 600;  // more than one batch
   std::string text;
@@ -251,27 +233,27 @@ TEST(ImdbTest, PredictsWhateverTheTextIs) {
   std::string odd = "great film\r\n\n\xff\xfe\xc3 great \xf0\n";
   absl::StrAppend(&odd, std::string(3000000, 'x'), "\n", std::string("a\0b great", 9), "\n");
   for (int i = 0; i < 200000; ++i) absl::StrAppend(&odd, "great ");
-  const RunResult run = Imdb(Trained(), {"predict"}, odd);
+  const RunResult run = Imdb(TrainedPlace(), {"predict"}, odd);
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_EQ(Probabilities(run.out).size(), 6u);
   EXPECT_THAT(run.err, HasSubstr("2 of 6 reviews have no word that the model knows"));
-  const RunResult empty = Imdb(Trained(), {"predict", "--text="});
+  const RunResult empty = Imdb(TrainedPlace(), {"predict", "--text="});
   EXPECT_EQ(empty.code, 0) << empty.err;
   EXPECT_EQ(Probabilities(empty.out).size(), 1u);
-  const RunResult nothing = Imdb(Trained(), {"predict"}, "");
+  const RunResult nothing = Imdb(TrainedPlace(), {"predict"}, "");
   EXPECT_EQ(nothing.code, 0);
   EXPECT_EQ(nothing.out, "");
 }
 
 TEST(ImdbTest, DecodesReviews) {
-  const RunResult train = Imdb(Trained(), {"decode"});
+  const RunResult train = Imdb(TrainedPlace(), {"decode"});
   ASSERT_EQ(train.code, 0) << train.err;
   EXPECT_THAT(train.out, HasSubstr("train_data[0] of built-in synthetic reviews, label "));
   EXPECT_EQ(Lines(train.out).size(), 2u);
-  const RunResult test = Imdb(Trained(), {"decode", "1999", "--test"});
+  const RunResult test = Imdb(TrainedPlace(), {"decode", "1999", "--test"});
   ASSERT_EQ(test.code, 0) << test.err;
   EXPECT_THAT(test.out, HasSubstr("test_data[1999] of built-in synthetic reviews, label "));
-  const RunResult beyond = Imdb(Trained(), {"decode", "2000"});
+  const RunResult beyond = Imdb(TrainedPlace(), {"decode", "2000"});
   EXPECT_EQ(beyond.code, 1);
   EXPECT_EQ(beyond.out, "");
   EXPECT_THAT(beyond.err, HasSubstr("imdb: there is no train review 2000: there are 2000"));
@@ -313,7 +295,16 @@ TEST(ImdbTest, WrongFlagsAreUsageErrorsOfOneLine) {
       {{"train", "--foo=1"}, "unknown flag '--foo'"},
       {{"decode", "x"}, "decode 'x': wants the number of a review"},
       {{"decode", "1", "2"}, "unexpected '2' after the command"},
-      {{"--text=good"}, "--text belongs to the command predict"},
+      {{"--text=good"}, "--text belongs to the commands predict and explain: imdb predict --text="},
+      {{"--test"}, "--test belongs to the command decode: imdb decode --test"},
+      {{"predict", "--html=a"}, "--html belongs to the command explain: imdb explain --html=..."},
+      {{"explain", "--color=sometimes"}, "--color=sometimes: wants always, never or auto"},
+      {{"explain", "--html="}, "--html has no value"},
+      {{"explain", "--text=a", "--file=b"}, "--text and --file are both given"},
+      {{"serve", "--port=-1"}, "--port=-1: wants a whole number from 0 to 65535"},
+      {{"experiments", "--seeds=0"}, "--seeds=0: wants a whole number from 1"},
+      {{"train", "--resume"}, "--resume wants --checkpoint=DIR"},
+      {{"train", "--checkpoint="}, "--checkpoint has no value"},
       {{"predict", "--text=a", "--file=b"}, "--text and --file are both given"},
   };
   const Place place("usage");
@@ -330,17 +321,104 @@ TEST(ImdbTest, WrongFlagsAreUsageErrorsOfOneLine) {
 }
 
 TEST(ImdbTest, HelpNamesEveryFlagAndCommand) {
-  const RunResult run = Imdb(Trained(), {"--help"});
+  const RunResult run = Imdb(TrainedPlace(), {"--help"});
   EXPECT_EQ(run.code, 0);
-  for (const char* name : {"--data",        "--num_words", "--epochs",  "--batch_size", "--hidden",
-                           "--activation",  "--dropout",   "--l2",      "--optimizer",  "--loss",
-                           "--encoding",    "--seed",      "--threads", "--model",      "--out",
-                           "--report_json", "train",       "evaluate",  "predict",      "decode"}) {
+  for (const char* name :
+       {"--data",    "--num_words", "--epochs",    "--batch_size",  "--hidden",   "--activation",
+        "--dropout", "--l2",        "--optimizer", "--loss",        "--encoding", "--seed",
+        "--threads", "--model",     "--out",       "--report_json", "train",      "evaluate",
+        "predict",   "decode",      "explain",     "serve",         "experiments"}) {
     EXPECT_THAT(run.out, HasSubstr(absl::StrCat("\n  ", name, " ")));
   }
-  const RunResult predict = Imdb(Trained(), {"predict", "--help"});
+  const RunResult predict = Imdb(TrainedPlace(), {"predict", "--help"});
   EXPECT_EQ(predict.code, 0);
   EXPECT_THAT(predict.out, AllOf(HasSubstr("--text"), HasSubstr("--file")));
+  const RunResult train = Imdb(TrainedPlace(), {"train", "--help"});
+  EXPECT_THAT(train.out, AllOf(HasSubstr("--resume"),
+                               HasSubstr("\n  Dropout              imdb train --dropout=0.5 "
+                                         "--epochs=20\n")));
+  const RunResult serve = Imdb(TrainedPlace(), {"serve", "--help"});
+  EXPECT_THAT(serve.out, AllOf(HasSubstr("--port N"), HasSubstr("POST /v1/predict  {\"texts\": ")));
+}
+
+TEST(ImdbTest, ExplainsAReview) {
+  const std::string text = "A superb and moving film, but boring,\tboring qzxv --\x1b[2J\xff.";
+  const RunResult run = Imdb(TrainedPlace(), {"explain", "--text=" + text});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, Not(HasSubstr("\x1b")));  // neither colours nor the text's own
+  const std::vector<std::string> lines = Lines(run.out);
+  ASSERT_GT(lines.size(), 8u) << run.out;
+  EXPECT_EQ(lines[0], Lines(Imdb(TrainedPlace(), {"predict", "--text=" + text}).out)[0]);
+  EXPECT_EQ(lines[2], "A superb and moving film, but boring, boring qzxv --\uFFFD[2J\uFFFD.");
+  EXPECT_EQ(lines[4], "Its words");
+  // name, contribution, bar: the strongest first, and all of them together are the logit.
+  double sum = 0, before = 1e9, together = 0, probability = 0;
+  bool boring = false;
+  for (size_t i = 5; i < lines.size(); ++i) {
+    const std::vector<std::string> parts = absl::StrSplit(lines[i], ' ', absl::SkipEmpty());
+    const bool in_brackets = absl::StartsWith(parts[0], "(");
+    double value;
+    ASSERT_TRUE(absl::SimpleAtod(parts[in_brackets ? 2 : 1], &value)) << lines[i];
+    if (parts[0] == "together") {
+      together = value;
+      break;
+    }
+    sum += value;
+    if (in_brackets) continue;
+    EXPECT_LE(std::abs(value), before);
+    before = std::abs(value);
+    if (parts[0] != "boring") continue;
+    boring = true;
+    EXPECT_LT(value, 0);
+    EXPECT_THAT(lines[i], AllOf(HasSubstr("  -"), HasSubstr("  ×2")));
+  }
+  EXPECT_TRUE(boring) << run.out;
+  EXPECT_NEAR(sum, together, 0.08);  // of rounded numbers
+  ASSERT_TRUE(absl::SimpleAtod(lines[0].substr(0, 8), &probability));
+  EXPECT_NEAR(probability, 1 / (1 + std::exp(-together)), 2e-3);
+
+  const RunResult coloured =
+      Imdb(TrainedPlace(), {"explain", "--color=always", "--text=superb, boring"});
+  EXPECT_THAT(coloured.out,
+              AllOf(HasSubstr("\x1b[30;42msuperb\x1b[0m,"), HasSubstr("boring\x1b[0m")));
+  const RunResult piped = Imdb(TrainedPlace(), {"explain"}, "superb\nboring\n");
+  EXPECT_THAT(piped.out, HasSubstr("\nsuperb boring\n"));
+  for (const char* odd : {"", "qzxv", "\xff", "   "}) {
+    const RunResult none = Imdb(TrainedPlace(), {"explain", absl::StrCat("--text=", odd)});
+    EXPECT_EQ(none.code, 0) << none.err;
+    EXPECT_THAT(none.err, HasSubstr("the review has no word that the model knows"));
+  }
+}
+
+TEST(ImdbTest, RunsTheChaptersExperiments) {
+  const Place place("experiments");
+  const RunResult run =
+      Imdb(place, {"experiments", "--epochs=2", "--seeds=2", "--num_words=500", "--out=e"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(place.Files(), ElementsAre("e", "e/experiments.json", "e/experiments.md"));
+  const Json json = ReadJson(place.here() / "e/experiments.json");
+  ASSERT_EQ(json["experiments"].size(), 10u);
+  const std::string markdown = ReadAll(place.here() / "e/experiments.md");
+  for (const Json& experiment : json["experiments"]) {
+    const std::string name = experiment["name"];
+    EXPECT_THAT(run.out, HasSubstr("\n" + name + " "));
+    EXPECT_THAT(markdown, HasSubstr("| " + name + " | "));
+    EXPECT_THAT(markdown, HasSubstr("    " + experiment["command"].get<std::string>() + "\n"));
+    double mean = 0;
+    for (const Json& one : experiment["runs"]) {
+      ASSERT_EQ(one["val_loss"].size(), 2u);
+      mean += one["val_binary_accuracy"][1].get<double>() / 2;
+    }
+    EXPECT_NEAR(experiment["validation"]["last_accuracy"]["mean"], mean, 1e-12);
+    EXPECT_GT(mean, 0.5) << name;
+  }
+  // Every command is one of train's, and gives the numbers of the first seed.
+  const Json& tanh = json["experiments"][6];
+  EXPECT_EQ(tanh["command"], "imdb train --activation=tanh --epochs=2");
+  const RunResult again = Imdb(place, {"train", "--activation=tanh", "--epochs=2",
+                                       "--num_words=500", "--report_json=r.json"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(ReadJson(place.here() / "r.json")["history"]["val_loss"], tanh["runs"][0]["val_loss"]);
 }
 
 // Exit code 1, one line, and every file as it was.
@@ -374,7 +452,7 @@ TEST(ImdbTest, MissingAndDamagedFilesAreErrorsOfOneLine) {
   ExpectFailure(place, {"predict", "--model=."}, "Is a directory");
   ExpectFailure(place, {"predict", "--model=text.npz"}, "not a model file, or it is damaged");
 
-  const std::string model = ReadAll(Trained().here() / "imdb_out/imdb.model");
+  const std::string model = ReadAll(TrainedPlace().here() / "imdb_out/imdb.model");
   WriteAll(here / "good.model", model);
   ExpectFailure(place, {"predict", "--model=good.model", "--file=none"}, "cannot read 'none'");
   ExpectFailure(place, {"predict", "--model=good.model", "--file=."}, "Is a directory");
@@ -400,7 +478,7 @@ TEST(ImdbTest, ModelsOfAnotherShapeAreRefused) {
   ExpectFailure(place, {"predict", "--model=other.model", "--text=good"},
                 "cannot use the model 'other.model': it is no model of reviews");
   // The right section in the wrong network.
-  auto trained = nn::Model::Load((Trained().here() / "imdb_out/imdb.model").string());
+  auto trained = nn::Model::Load((TrainedPlace().here() / "imdb_out/imdb.model").string());
   ASSERT_TRUE(trained.ok()) << trained.status();
   const std::string* const section = trained->FindSection("imdb.preprocessing");
   ASSERT_NE(section, nullptr);
@@ -418,9 +496,9 @@ TEST(ImdbTest, ModelsOfAnotherShapeAreRefused) {
   ASSERT_TRUE(narrow.Save(path).ok());
   ExpectFailure(place, {"predict", "--model=other.model"}, "'imdb.preprocessing' is damaged");
 
-  ExpectFailure(Trained(), {"evaluate", "--num_words=500"},
+  ExpectFailure(TrainedPlace(), {"evaluate", "--num_words=500"},
                 "takes num_words 10000, not --num_words=500");
-  ExpectFailure(Trained(), {"predict", "--hidden=8,8"}, "has hidden layers of 16,16 units");
+  ExpectFailure(TrainedPlace(), {"predict", "--hidden=8,8"}, "has hidden layers of 16,16 units");
 }
 
 TEST(ImdbTest, UnwritableResultsAreErrorsBeforeTraining) {
@@ -433,7 +511,7 @@ TEST(ImdbTest, UnwritableResultsAreErrorsBeforeTraining) {
   const RunResult report = Imdb(place, {"--report_json=.", "--epochs=1000"});
   EXPECT_EQ(report.code, 1);
   EXPECT_THAT(report.out, Not(HasSubstr("Epoch 1/")));
-  const RunResult full = place.Run(Program(), {"--epochs=1000"}, "", "/dev/full");
+  const RunResult full = place.Run(ImdbProgram(), {"--epochs=1000"}, "", "/dev/full");
   EXPECT_EQ(full.code, 1);
   EXPECT_THAT(full.err, HasSubstr("imdb: cannot write to standard output: No space left"));
   EXPECT_FALSE(std::filesystem::exists(place.here() / "imdb_out/imdb.model"));

@@ -1,0 +1,60 @@
+#include "apps/imdb/attribution.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "graph/gradients.h"
+#include "nn/network.h"
+#include "ops/arithmetic.h"
+
+namespace adjoint::apps::imdb {
+
+absl::StatusOr<Attribution> Attribution::Create(const nn::Model& model, const nn::ValueSpec& input,
+                                                const Choice& choice) {
+  const auto graph = std::make_shared<graph::Graph>();
+  graph::Program program;
+  program.name = "explain";
+  program.graph = graph;
+  nn::StateBindings states(*graph);
+  const nn::Value x = nn::AddInput(program, *graph, "x0", input);
+  ADJOINT_ASSIGN_OR_RETURN(const nn::Network::Traced traced,
+                           model.network().Trace(*graph, {x}, {}, states));
+  if (traced.outputs.size() != 1 || traced.outputs[0].is_csr()) {
+    return absl::InvalidArgumentError("explanations want a network of one dense output");
+  }
+  const ops::Var probability = traced.outputs[0].dense();
+  const graph::Node& last = graph->node(probability);
+  if (last.op->name != "sigmoid") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("explanations want a network that ends with a sigmoid; this one ends with ",
+                     last.op->name));
+  }
+  const ops::Var logit = last.inputs[0];
+  const ops::Var parts = choice ? choice(*graph) : x.is_csr() ? x.csr().values : x.dense();
+  const std::vector<ops::Var> gradients = graph::Gradients(logit, {parts});
+  ADJOINT_RETURN_IF_ERROR(graph->status());
+  program.AddOutput("probability", probability);
+  program.AddOutput("logit", logit);
+  program.AddOutput("shares", ops::Mul(gradients[0], parts));
+  ADJOINT_RETURN_IF_ERROR(graph->status());
+  program.states = states.bindings();
+  ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<graph::Function> function,
+                           graph::Function::Create(std::move(program)));
+  return Attribution(std::move(function));
+}
+
+absl::StatusOr<Attribution::Result> Attribution::Run(nn::Model& model, const nn::Data& x) {
+  std::vector<Tensor> inputs, outputs;
+  if (x.is_csr()) {
+    graph::AppendFeed(x.csr(), &inputs);
+  } else {
+    inputs.push_back(x.dense());
+  }
+  ADJOINT_RETURN_IF_ERROR(function_->Run(inputs, &model.mutable_variables(), &outputs));
+  return Result{.probability = outputs[0].ValueAt(0),
+                .logit = outputs[1].ValueAt(0),
+                .shares = std::move(outputs[2])};
+}
+
+}  // namespace adjoint::apps::imdb

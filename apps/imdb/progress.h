@@ -1,0 +1,39 @@
+#ifndef ADJOINT_APPS_IMDB_PROGRESS_H_
+#define ADJOINT_APPS_IMDB_PROGRESS_H_
+
+#include <chrono>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace adjoint::apps::imdb {
+
+// Tells on standard error how far a long step is and how much time it has left: on a terminal
+// alone, in place, ten times a second; gone at the end. (What stays on the screen is
+// io::ProgressMeter's.)
+class Progress {
+ public:
+  explicit Progress(std::string what);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // `share` of the step is done, 0 to 1. `detail` stands before it.
+  void Update(double share, absl::string_view detail = "");
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const std::string what_;
+  const bool terminal_;
+  const Clock::time_point start_ = Clock::now();
+  Clock::time_point drawn_ = {};
+  bool open_ = false;  // something is on the line
+};
+
+// "42 s left", "3:20 left", "1:02:03 left".
+std::string TimeLeft(double seconds);
+
+}  // namespace adjoint::apps::imdb
+
+#endif  // ADJOINT_APPS_IMDB_PROGRESS_H_
