@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "ops/conv_kernels.h"
 #include "ops/fail.h"
 #include "ops/onednn/convolution.h"
 #include "ops/reduce.h"
@@ -332,35 +333,15 @@ KernelDef OneDnnKernel(ConvolutionPass pass) {
   return {"onednn", [pass](const KernelRequest& r) -> absl::StatusOr<std::unique_ptr<Kernel>> {
             if (r.outputs[0].dtype != DType::kF32) return std::unique_ptr<Kernel>();
             const Operands o = OperandsOf(r, pass);
-            ADJOINT_ASSIGN_OR_RETURN(const Geometry g, GeometryOf(o, r.attrs));
-            const WindowGeometry& w = g.window;
-            auto list = [](const std::array<int64_t, 3>& a) { return Ints(a.begin(), a.end()); };
-            return onednn::MakeConvolution(
-                {.pass = pass,
-                 .batch = g.x.batch,
-                 .groups = g.groups,
-                 .in = g.in,
-                 .out = g.out,
-                 .x = list(g.x.extents),
-                 .y = list(g.y.extents),
-                 .kernel = list(w.kernel),
-                 .strides = list(w.strides),
-                 .dilations = list(w.dilations),
-                 .pads_begin = list(w.pads),
-                 .pads_end = list(w.pads_end),
-                 .channels_last = r.attrs.At<bool>("channels_last"),
-                 .bias = pass == ConvolutionPass::kForward && r.inputs.size() > 2});
+            ADJOINT_ASSIGN_OR_RETURN(onednn::ConvolutionConfig config,
+                                     ConvolutionConfigFor(pass, o.x, o.weights, o.y, r.attrs));
+            config.bias = pass == ConvolutionPass::kForward && r.inputs.size() > 2;
+            return onednn::MakeConvolution(config);
           }};
 }
 
 std::vector<KernelDef> Kernels(ConvolutionPass pass) {
   return {OneDnnKernel(pass), ReferenceKernel(pass)};
-}
-
-std::vector<AttrDecl> ConvAttrs(std::vector<AttrDecl> others = {}) {
-  others.push_back({"groups", AttrKind::kInt});
-  others.push_back({"channels_last", AttrKind::kBool});
-  return WindowAttrs(std::move(others));
 }
 
 // How many spatial axes the first operand that is a var has; a rank too low is the shape rule's.
@@ -379,6 +360,33 @@ Attrs AttrsOf(const ConvOptions& options, size_t rank) {
 }
 
 }  // namespace
+
+std::vector<AttrDecl> ConvAttrs(std::vector<AttrDecl> others) {
+  others.push_back({"groups", AttrKind::kInt});
+  others.push_back({"channels_last", AttrKind::kBool});
+  return WindowAttrs(std::move(others));
+}
+
+absl::StatusOr<onednn::ConvolutionConfig> ConvolutionConfigFor(ConvolutionPass pass, const Shape& x,
+                                                               const Shape& weights, const Shape& y,
+                                                               const Attrs& attrs) {
+  ADJOINT_ASSIGN_OR_RETURN(const Geometry g, GeometryOf({x, weights, y}, attrs));
+  const WindowGeometry& w = g.window;
+  auto list = [](const std::array<int64_t, 3>& a) { return Ints(a.begin(), a.end()); };
+  return onednn::ConvolutionConfig{.pass = pass,
+                                   .batch = g.x.batch,
+                                   .groups = g.groups,
+                                   .in = g.in,
+                                   .out = g.out,
+                                   .x = list(g.x.extents),
+                                   .y = list(g.y.extents),
+                                   .kernel = list(w.kernel),
+                                   .strides = list(w.strides),
+                                   .dilations = list(w.dilations),
+                                   .pads_begin = list(w.pads),
+                                   .pads_end = list(w.pads_end),
+                                   .channels_last = attrs.At<bool>("channels_last")};
+}
 
 Var Conv(Operand x, Operand weights, const ConvOptions& options) {
   return Apply1(ConvOp(), {x, weights}, AttrsOf(options, SpatialRank(x, weights)));

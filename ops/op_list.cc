@@ -16,6 +16,7 @@
 #include "ops/elementary.h"
 #include "ops/embedding_bag.h"
 #include "ops/factorizations.h"
+#include "ops/fused_conv.h"
 #include "ops/fused_elementwise.h"
 #include "ops/indexing.h"
 #include "ops/iota.h"
@@ -126,6 +127,9 @@ absl::Span<const OpDef* const> AllOps() {
       &ConvOp(),
       &ConvInputGradientOp(),
       &ConvWeightsGradientOp(),
+      &FusedConvOp(),
+      &FusedConvInputGradientOp(),
+      &FusedConvWeightsGradientOp(),
       // pooling
       &MaxPoolOp(),
       &MaxUnpoolOp(),

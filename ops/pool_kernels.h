@@ -52,6 +52,14 @@ std::unique_ptr<Kernel> FastAveragePoolGradient(const PoolGeometry& g, PoolDivis
 std::unique_ptr<Kernel> FastUnpool(const IndexGeometry& g, const MapGeometry& y);
 std::unique_ptr<Kernel> FastGather(const IndexGeometry& g, const MapGeometry& y);
 
+// Of `images` images on the calling thread, for kernels that have them in the cache: the maxima of
+// x, with their indices unless `where` is null, as FastMaxPool; and the transpose, x with values at
+// the indices and 0 elsewhere, as FastUnpool. Indices must be ones that the first gave for this
+// geometry.
+void MaxPoolImages(const PoolGeometry& g, int64_t images, const float* x, float* y, int32_t* where);
+void MaxUnpoolImages(const PoolGeometry& g, int64_t images, const float* values,
+                     const int32_t* where, float* x);
+
 }  // namespace adjoint::ops
 
 #endif  // ADJOINT_OPS_POOL_KERNELS_H_

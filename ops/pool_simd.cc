@@ -66,6 +66,58 @@ struct SpreadTap {
   }
 };
 
+// A row of windows of `depth` channels each that touch and do not overlap: x is the first element
+// of the first window, `width` the extent of the maps of x, `index` that of the window's first
+// position.
+template <bool kIndices>
+struct MaxDisjointRow {
+  static ADJOINT_INLINE void Run(const float* __restrict x, int64_t width, int64_t height,
+                                 int64_t across, int64_t windows, int64_t depth, int32_t index,
+                                 float* __restrict y, int32_t* __restrict where) {
+    for (int64_t i = 0; i < windows; ++i) {
+      const int32_t first = index + static_cast<int32_t>(i * across);
+      const float* const window = x + i * across * depth;
+      float* const best = y + i * depth;
+      int32_t* const at = kIndices ? where + i * depth : nullptr;
+      for (int64_t c = 0; c < depth; ++c) best[c] = window[c];
+      for (int64_t c = 0; kIndices && c < depth; ++c) at[c] = first;
+      for (int64_t a = 0; a < height; ++a) {
+        for (int64_t b = a == 0 ? 1 : 0; b < across; ++b) {
+          const float* const tap = window + (a * width + b) * depth;
+          const int32_t here = first + static_cast<int32_t>(a * width + b);
+#pragma GCC ivdep
+          for (int64_t c = 0; c < depth; ++c) {
+            const float v = tap[c], old = best[c];
+            const bool take = (v > old) | ((v != v) & (old == old));
+            best[c] = take ? v : old;
+            if (kIndices) at[c] = take ? here : at[c];
+          }
+        }
+      }
+    }
+  }
+};
+
+// The transpose: row a of those windows in x.
+struct SpreadDisjointRow {
+  static ADJOINT_INLINE void Run(const float* __restrict values, const int32_t* __restrict where,
+                                 int64_t across, int64_t windows, int64_t depth, int32_t index,
+                                 float* __restrict x) {
+    for (int64_t i = 0; i < windows; ++i) {
+      for (int64_t b = 0; b < across; ++b) {
+        const int32_t here = index + static_cast<int32_t>(i * across + b);
+        float* const to = x + (i * across + b) * depth;
+#pragma GCC ivdep
+        for (int64_t c = 0; c < depth; ++c) {
+          // Adding 0 makes 0 of -0, as adding to zeros does.
+          const float v = values[i * depth + c] + 0.0f;
+          to[c] = where[i * depth + c] == here ? v : 0.0f;
+        }
+      }
+    }
+  }
+};
+
 // y may be x.
 struct DivideRow {
   static ADJOINT_INLINE void Run(const float* x, float divisor, float* y, int64_t n) {
@@ -178,6 +230,68 @@ void DivideRows(const PoolGeometry& g, const Rows& rows, int64_t row, PoolDiviso
   }
 }
 
+// Whether windows touch, do not overlap and lie whole inside x, whose channels are last.
+bool AreDisjoint(const PoolGeometry& g) {
+  const WindowGeometry& w = g.window;
+  bool disjoint = g.channels_last;
+  for (int i = 0; i < 3; ++i) {
+    disjoint = disjoint && w.kernel[i] == w.strides[i] && w.dilations[i] == 1 && w.pads[i] == 0 &&
+               g.y.extents[i] * w.kernel[i] <= g.x.extents[i];
+  }
+  return disjoint && w.kernel[0] == 1;
+}
+
+// Rows begin .. end-1 of y, of maps x, with their indices.
+void MaxPoolDisjointRows(const PoolGeometry& g, int64_t begin, int64_t end, const float* x,
+                         float* y, int32_t* where) {
+  static const auto with_indices = Simd<MaxDisjointRow<true>>::Select();
+  static const auto without = Simd<MaxDisjointRow<false>>::Select();
+  const auto pool = where != nullptr ? with_indices : without;
+  const Rows rows(g);
+  for (int64_t row = begin; row < end; ++row) {
+    const int64_t q1 = row % rows.b * g.window.strides[1], p0 = row / rows.b % rows.a;
+    const int64_t image = row / rows.b / rows.a;
+    pool(x + image * g.x.batch_stride + p0 * g.x.strides[0] + q1 * g.x.strides[1], g.x.extents[2],
+         g.window.kernel[1], g.window.kernel[2], rows.width, rows.depth,
+         static_cast<int32_t>((p0 * g.x.extents[1] + q1) * g.x.extents[2]), y + row * rows.size(),
+         where != nullptr ? where + row * rows.size() : nullptr);
+  }
+}
+
+// Row `row` of y, of any windows.
+void MaxPoolRow(const PoolGeometry& g, const Rows& rows, int64_t row, const float* x, float* y,
+                int32_t* where) {
+  const int64_t step = g.channels_last ? 1 : g.window.strides[2];
+  const int32_t index_step = g.channels_last ? 0 : static_cast<int32_t>(step);
+  y += row * rows.size();
+  std::fill(y, y + rows.size(), -std::numeric_limits<float>::infinity());
+  if (where == nullptr) {
+    const auto plain = ForStep<MaxTap>(step);
+    ForEachRowTap(g, rows, row, [&](const RowTap& tap) {
+      ForEachRun(g, rows, tap, [&](int64_t from, int64_t, int64_t to, int64_t n) {
+        plain(x + from, step, y + to, n);
+      });
+    });
+    return;
+  }
+  const auto indexed = ForStep<MaxTapIndexed>(step);
+  where += row * rows.size();
+  std::fill(where, where + rows.size(), -1);
+  ForEachRowTap(g, rows, row, [&](const RowTap& tap) {
+    ForEachRun(g, rows, tap, [&](int64_t from, int64_t position, int64_t to, int64_t n) {
+      indexed(x + from, step, static_cast<int32_t>(position), index_step, y + to, where + to, n);
+    });
+  });
+}
+
+// Rows begin .. end-1 of y, of maps x, with their indices.
+void MaxPoolRows(const PoolGeometry& g, int64_t begin, int64_t end, const float* x, float* y,
+                 int32_t* where) {
+  if (AreDisjoint(g)) return MaxPoolDisjointRows(g, begin, end, x, y, where);
+  const Rows rows(g);
+  for (int64_t row = begin; row < end; ++row) MaxPoolRow(g, rows, row, x, y, where);
+}
+
 absl::Status IndexError(const char* op, int64_t limit) {
   return absl::InvalidArgumentError(
       absl::StrCat(op, ": an index is outside 0..", limit - 1, " and is not -1"));
@@ -185,35 +299,56 @@ absl::Status IndexError(const char* op, int64_t limit) {
 
 }  // namespace
 
-std::unique_ptr<Kernel> FastMaxPool(const PoolGeometry& g, bool with_indices) {
-  const int64_t step = g.channels_last ? 1 : g.window.strides[2];
-  const auto plain = ForStep<MaxTap>(step);
-  const auto indexed = ForStep<MaxTapIndexed>(step);
-  return MakeKernel([=](const KernelArgs& args) {
-    const float* const x = In<float>(args, 0);
-    const Rows rows(g);
-    const int32_t index_step = g.channels_last ? 0 : static_cast<int32_t>(step);
-    ParallelForRange(rows.count(g), GrainOf(g, rows), [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        float* const y = Out<float>(args) + row * rows.size();
-        std::fill(y, y + rows.size(), -std::numeric_limits<float>::infinity());
-        if (!with_indices) {
-          ForEachRowTap(g, rows, row, [&](const RowTap& tap) {
-            ForEachRun(g, rows, tap, [&](int64_t from, int64_t, int64_t to, int64_t n) {
-              plain(x + from, step, y + to, n);
-            });
-          });
+void MaxPoolImages(const PoolGeometry& g, int64_t images, const float* x, float* y,
+                   int32_t* where) {
+  const Rows rows(g);
+  MaxPoolRows(g, 0, images * rows.planes * rows.a * rows.b, x, y, where);
+}
+
+void MaxUnpoolImages(const PoolGeometry& g, int64_t images, const float* values,
+                     const int32_t* where, float* x) {
+  const Rows rows(g);
+  const int64_t image = g.x.batch_stride;
+  if (!AreDisjoint(g)) {
+    const int64_t plane_size = g.x.positions() * rows.depth;
+    const int64_t from_size = rows.a * rows.b * rows.size();
+    std::fill(x, x + images * image, 0.0f);
+    for (int64_t plane = 0; plane < images * rows.planes; ++plane) {
+      for (int64_t i = 0; i < from_size; ++i) {
+        const int64_t at = plane * from_size + i;
+        if (where[at] >= 0)
+          x[plane * plane_size + where[at] * rows.depth + i % rows.depth] += values[at];
+      }
+    }
+    return;
+  }
+  static const auto spread = Simd<SpreadDisjointRow>::Select();
+  const int64_t across = g.window.kernel[2], line = g.x.extents[2] * rows.depth;
+  const int64_t covered = rows.width * across * rows.depth;
+  for (int64_t n = 0; n < images; ++n) {
+    for (int64_t q0 = 0; q0 < g.x.extents[0]; ++q0) {
+      for (int64_t q1 = 0; q1 < g.x.extents[1]; ++q1) {
+        float* const to = x + n * image + (q0 * g.x.extents[1] + q1) * line;
+        const int64_t p1 = q1 / g.window.kernel[1];
+        if (p1 >= rows.b || q0 >= rows.a) {
+          std::fill(to, to + line, 0.0f);
           continue;
         }
-        int32_t* const where = Out<int32_t>(args, 1) + row * rows.size();
-        std::fill(where, where + rows.size(), -1);
-        ForEachRowTap(g, rows, row, [&](const RowTap& tap) {
-          ForEachRun(g, rows, tap, [&](int64_t from, int64_t position, int64_t to, int64_t n) {
-            indexed(x + from, step, static_cast<int32_t>(position), index_step, y + to, where + to,
-                    n);
-          });
-        });
+        const int64_t row = (n * rows.a + q0) * rows.b + p1;
+        spread(values + row * rows.size(), where + row * rows.size(), across, rows.width,
+               rows.depth, static_cast<int32_t>((q0 * g.x.extents[1] + q1) * g.x.extents[2]), to);
+        std::fill(to + covered, to + line, 0.0f);
       }
+    }
+  }
+}
+
+std::unique_ptr<Kernel> FastMaxPool(const PoolGeometry& g, bool with_indices) {
+  return MakeKernel([=](const KernelArgs& args) {
+    const Rows rows(g);
+    int32_t* const where = with_indices ? Out<int32_t>(args, 1) : nullptr;
+    ParallelForRange(rows.count(g), GrainOf(g, rows), [&](int64_t begin, int64_t end) {
+      MaxPoolRows(g, begin, end, In<float>(args, 0), Out<float>(args), where);
     });
     return absl::OkStatus();
   });

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/parallel.h"
+#include "core/simd.h"
 #include "core/status_macros.h"
 #include "ops/onednn/engine.h"
 
@@ -27,6 +28,8 @@ constexpr int64_t kMaxMergedParts = 8;
 // Images that a primitive takes at once while they are in another layout: what
 // a cache holds.
 constexpr int64_t kChunkBytes = 768 << 10;
+// The same where more is done with them.
+constexpr int64_t kSmallChunkBytes = 256 << 10;
 constexpr int64_t kMergeGrain = 1 << 14;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -58,6 +61,12 @@ struct Item {
   int plan;
   int64_t first;
   int64_t block = 0;
+};
+
+struct AddTo {
+  static ADJOINT_INLINE void Run(const float *__restrict x, float *__restrict y, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) y[i] += x[i];
+  }
 };
 
 // Output channels of a block are a multiple of this: as many as any layout of
@@ -94,8 +103,10 @@ class ConvolutionKernel : public Kernel {
 
   Data DataOf(const KernelArgs &args) const;
   dnnl_status_t ReorderWeights(const KernelArgs &args) const;
-  dnnl_status_t RunItem(const Item &item, int64_t part, const KernelArgs &args) const;
+  dnnl_status_t RunItem(int64_t index, int64_t part, const KernelArgs &args) const;
   void Merge(const KernelArgs &args) const;
+  // out = the sum of the parts' arrays of `size` at `offset`.
+  void MergeInto(const KernelArgs &args, size_t offset, int64_t size, float *out) const;
   // From a block of output channels to the next.
   size_t BlockBytes(Tensor t) const;
 
@@ -110,8 +121,8 @@ class ConvolutionKernel : public Kernel {
   // blocks of so many.
   int64_t block_ = 0;  // 0: they are not
   // Scratch: the weights of each plan, or of each block, then for each part its
-  // tensors in the plan's layout, its gradient of the weights, and oneDNN's
-  // own.
+  // tensors in the plan's layout, its gradients of weights and bias, those of
+  // one item, its images of y, and oneDNN's own.
   size_t shared_bytes_ = 0, part_bytes_ = 0;
   struct Weights {
     int plan;
@@ -121,20 +132,26 @@ class ConvolutionKernel : public Kernel {
   std::vector<Weights> weights_at_;
   std::array<size_t, kTensors> inner_offset_ = {};
   size_t merged_offset_ = 0, scratch_offset_ = 0;
+  size_t merged_bias_offset_ = 0;
+  // Of one item, where a part sums those of several.
+  size_t item_offset_ = 0, item_bias_offset_ = 0;
+  size_t y_offset_ = 0;
 };
 
 ConvolutionKernel::Data ConvolutionKernel::DataOf(const KernelArgs &args) const {
   auto in = [&](int i) { return static_cast<char *>(const_cast<void *>(args.inputs[i])); };
   char *const out = static_cast<char *>(args.outputs[0]);
+  const bool no_y = config_.y_in_scratch;
   switch (config_.pass) {
     case ConvolutionPass::kInputGradient:
-      return {{out, in(1), in(0)}, nullptr};
+      return no_y ? Data{{out, in(0), nullptr}, nullptr} : Data{{out, in(1), in(0)}, nullptr};
     case ConvolutionPass::kWeightsGradient:
-      return {{in(0), out, in(1)}, nullptr};
+      return {{in(0), out, no_y ? nullptr : in(1)},
+              config_.bias_gradient ? static_cast<char *>(args.outputs[1]) : nullptr};
     case ConvolutionPass::kForward:
       break;
   }
-  return {{in(0), in(1), out}, config_.bias ? in(2) : nullptr};
+  return {{in(0), in(1), no_y ? nullptr : out}, config_.bias ? in(2) : nullptr};
 }
 
 std::unique_ptr<KernelState> ConvolutionKernel::MakeState() const {
@@ -159,9 +176,9 @@ std::unique_ptr<KernelState> ConvolutionKernel::MakeState() const {
       }
       h.scratch = wrap(plan.scratch);
       h.args.push_back({DNNL_ARG_SCRATCHPAD, h.scratch.get()});
-      if (config_.bias) {
+      if (config_.bias || config_.bias_gradient) {
         h.bias = wrap(plan.bias);
-        h.args.push_back({DNNL_ARG_BIAS, h.bias.get()});
+        h.args.push_back({config_.bias ? DNNL_ARG_BIAS : DNNL_ARG_DIFF_BIAS, h.bias.get()});
       }
     }
   }
@@ -204,8 +221,9 @@ size_t ConvolutionKernel::BlockBytes(Tensor t) const {
                                : channels * (image_bytes_[kY] / sizeof(float) / config_.out);
 }
 
-dnnl_status_t ConvolutionKernel::RunItem(const Item &item, int64_t part,
+dnnl_status_t ConvolutionKernel::RunItem(int64_t index, int64_t part,
                                          const KernelArgs &args) const {
+  const Item &item = items_[index];
   State &state = *static_cast<State *>(args.state);
   const Plan &plan = plans_[item.plan];
   const Handles &h = state.parts[part][item.plan];
@@ -213,16 +231,34 @@ dnnl_status_t ConvolutionKernel::RunItem(const Item &item, int64_t part,
   char *const own = shared + shared_bytes_ + part * part_bytes_;
   const Data data = DataOf(args);
   Set(h.scratch, own + scratch_offset_);
+  // A part sums the gradients of its items.
+  const bool more = written_ == kW && index > parts_[part].first;
   if (config_.bias) Set(h.bias, data.bias + item.block * block_ * sizeof(float));
+  if (config_.bias_gradient) {
+    Set(h.bias, more                ? own + item_bias_offset_
+                : parts_.size() > 1 ? own + merged_bias_offset_
+                                    : data.bias);
+  }
+  float *y_images = nullptr;
   for (int t = 0; t < kTensors; ++t) {
     const Operand &operand = plan.operands[t];
     char *plain = data.tensors[t] + item.first * image_bytes_[t] +
                   item.block * BlockBytes(static_cast<Tensor>(t));
     if (t == kW && written_ == kW && parts_.size() > 1) plain = own + merged_offset_;
+    if (t == kY) {
+      if (config_.y_in_scratch) plain = own + y_offset_;
+      y_images = reinterpret_cast<float *>(plain);
+      if (written_ != kY && config_.on_images) {
+        config_.on_images(args, item.first, plan.batch, y_images);
+      }
+    }
     Set(h.plain[t], plain);
-    if (!operand.Reordered()) {
+    if (t == kW && written_ == kW) {
+      char *const sum = operand.Reordered() ? own + inner_offset_[kW] : plain;
+      Set(h.inner[kW], more ? own + item_offset_ : sum);
+    } else if (!operand.Reordered()) {
       Set(h.inner[t], plain);
-    } else if (t == kW && written_ != kW) {
+    } else if (t == kW) {
       // Of several blocks the entries are in their order; else in that of the
       // plans.
       Set(h.inner[t], shared + weights_at_[block_ > 0 ? item.block : item.plan].offset);
@@ -234,19 +270,48 @@ dnnl_status_t ConvolutionKernel::RunItem(const Item &item, int64_t part,
       if (status != dnnl_success) return status;
     }
   }
-  const dnnl_status_t status = dnnl_primitive_execute(
-      plan.primitive.get(), state.stream.get(), static_cast<int>(h.args.size()), h.args.data());
+  dnnl_status_t status = dnnl_primitive_execute(plan.primitive.get(), state.stream.get(),
+                                                static_cast<int>(h.args.size()), h.args.data());
+  if (status != dnnl_success) return status;
   const Operand &result = plan.operands[written_];
-  if (status != dnnl_success || !result.Reordered()) return status;
-  return Reorder(result.reorder, state.stream, h.inner[written_], h.plain[written_], h.scratch);
+  if (written_ == kW) {
+    char *const whole = parts_.size() > 1 ? own + merged_offset_ : data.tensors[kW];
+    char *const sum = result.Reordered() ? own + inner_offset_[kW] : whole;
+    if (more) {
+      static const auto add = Simd<AddTo>::Select();
+      add(reinterpret_cast<const float *>(own + item_offset_), reinterpret_cast<float *>(sum),
+          static_cast<int64_t>(result.inner.get_size() / sizeof(float)));
+      if (config_.bias_gradient) {
+        char *const bias = parts_.size() > 1 ? own + merged_bias_offset_ : data.bias;
+        add(reinterpret_cast<const float *>(own + item_bias_offset_),
+            reinterpret_cast<float *>(bias), config_.groups * config_.out);
+      }
+    }
+    if (!result.Reordered() || index + 1 < parts_[part].second) return status;
+    Set(h.inner[kW], sum);
+    return Reorder(result.reorder, state.stream, h.inner[kW], h.plain[kW], h.scratch);
+  }
+  if (result.Reordered()) {
+    status = Reorder(result.reorder, state.stream, h.inner[written_], h.plain[written_], h.scratch);
+  }
+  if (written_ == kY && config_.on_images && block_ == 0) {
+    config_.on_images(args, item.first, plan.batch, y_images);
+  }
+  return status;
 }
 
-// The gradient of the weights: the sum over the parts, in their order.
+// The gradients of weights and bias: the sums over the parts, in their order.
 void ConvolutionKernel::Merge(const KernelArgs &args) const {
-  float *const out = static_cast<float *>(args.outputs[0]);
-  const char *const first =
-      static_cast<const char *>(args.scratch) + shared_bytes_ + merged_offset_;
-  ParallelForRange(weights_, kMergeGrain, [&](int64_t begin, int64_t end) {
+  MergeInto(args, merged_offset_, weights_, static_cast<float *>(args.outputs[0]));
+  if (!config_.bias_gradient) return;
+  MergeInto(args, merged_bias_offset_, config_.groups * config_.out,
+            static_cast<float *>(args.outputs[1]));
+}
+
+void ConvolutionKernel::MergeInto(const KernelArgs &args, size_t offset, int64_t size,
+                                  float *out) const {
+  const char *const first = static_cast<const char *>(args.scratch) + shared_bytes_ + offset;
+  ParallelForRange(size, kMergeGrain, [&](int64_t begin, int64_t end) {
     for (size_t part = 0; part < parts_.size(); ++part) {
       const float *const from = reinterpret_cast<const float *>(first + part * part_bytes_);
       if (part == 0) {
@@ -264,7 +329,7 @@ absl::Status ConvolutionKernel::Run(const KernelArgs &args) const {
   auto run = [&](int64_t part) {
     const OneThreadScope one_thread;
     for (int i = parts_[part].first; i < parts_[part].second; ++i) {
-      const dnnl_status_t status = RunItem(items_[i], part, args);
+      const dnnl_status_t status = RunItem(i, part, args);
       if (status != dnnl_success) failed = status;
     }
   };
@@ -273,6 +338,13 @@ absl::Status ConvolutionKernel::Run(const KernelArgs &args) const {
   } else {
     ParallelFor(static_cast<int64_t>(parts_.size()), run);
     if (written_ == kW) Merge(args);
+  }
+  if (written_ == kY && config_.on_images && block_ > 0) {
+    // Images whose channels several parts have computed.
+    char *const y = static_cast<char *>(args.outputs[0]);
+    ParallelFor(config_.batch, [&](int64_t i) {
+      config_.on_images(args, i, 1, reinterpret_cast<float *>(y + i * image_bytes_[kY]));
+    });
   }
   if (failed != dnnl_success) {
     return absl::InternalError(absl::StrCat("oneDNN: running a convolution (", implementation(),
@@ -324,7 +396,7 @@ class Describer {
       strides[0] = c.channels_last ? stride : stride * c.out;
       plain_[kY] = memory::desc(y, f32, strides);
     }
-    if (c.bias) bias_ = memory::desc({c.groups * out}, f32, tag::a);
+    if (c.bias || c.bias_gradient) bias_ = memory::desc({c.groups * out}, f32, tag::a);
   }
 
   // With maps as they lie in memory, or as oneDNN likes them.
@@ -340,7 +412,7 @@ class Describer {
     const auto kind = c_.pass == ConvolutionPass::kForward ? dnnl::prop_kind::forward_inference
                                                            : dnnl::prop_kind::forward_training;
     const auto algorithm = dnnl::algorithm::convolution_direct;
-    const memory::desc bias = c_.bias ? bias_ : memory::desc();
+    const memory::desc bias = bias_;
 #if DNNL_VERSION_MAJOR >= 3
     const dnnl::convolution_forward::primitive_desc forward(
         CpuEngine(), kind, algorithm, want[kX], want[kW], bias, want[kY], strides_, dilates_,
@@ -371,12 +443,12 @@ class Describer {
     }
 #if DNNL_VERSION_MAJOR >= 3
     const dnnl::convolution_backward_weights::primitive_desc pd(
-        CpuEngine(), algorithm, want[kX], want[kW], want[kY], strides_, dilates_, pads_begin_,
+        CpuEngine(), algorithm, want[kX], want[kW], bias, want[kY], strides_, dilates_, pads_begin_,
         pads_end_, forward, attr, true);
 #else
     const dnnl::convolution_backward_weights::primitive_desc pd(
-        dnnl::convolution_backward_weights::desc(algorithm, want[kX], want[kW], want[kY], strides_,
-                                                 dilates_, pads_begin_, pads_end_),
+        dnnl::convolution_backward_weights::desc(algorithm, want[kX], want[kW], bias, want[kY],
+                                                 strides_, dilates_, pads_begin_, pads_end_),
         attr, CpuEngine(), forward, true);
 #endif
     if (pd.get(true) == nullptr) return false;
@@ -444,6 +516,7 @@ class Planner {
   // Null when oneDNN has no fast implementation. May throw dnnl::error.
   std::unique_ptr<Kernel> Plan() {
     kernel_ = std::make_unique<ConvolutionKernel>();
+    batches_.clear();
     ConvolutionKernel &k = *kernel_;
     k.config_ = c_;
     k.written_ = c_.pass == ConvolutionPass::kForward         ? kY
@@ -459,6 +532,12 @@ class Planner {
     } else {
       for (const int64_t batch : batches_) {
         if (!AddPlan(batch, c_.out)) return nullptr;
+      }
+      // Gradients of weights are summed over items in the plans' layout.
+      if (k.written_ == kW && k.plans_.size() == 2 &&
+          k.plans_[0].operands[kW].inner != k.plans_[1].operands[kW].inner) {
+        one_size_ = true;
+        return Plan();
       }
     }
     LayOut();
@@ -482,13 +561,23 @@ class Planner {
     } else {
       chunk = std::max<int64_t>(1, kChunkBytes / image_bytes);
     }
+    if (c_.on_images) chunk = std::max<int64_t>(1, kSmallChunkBytes / image_bytes);
     if (c_.pass == ConvolutionPass::kForward && c_.groups == 1 && c_.batch < most / 2 &&
-        c_.out >= 2 * kBlockMultiple) {
+        c_.out >= 2 * kBlockMultiple && !c_.y_in_scratch) {
       CutChannels(std::min<int64_t>(kMaxBlocks, static_cast<int64_t>(most) / c_.batch));
       return;
     }
     const int64_t share = CeilDiv(c_.batch, static_cast<int64_t>(most));
     chunk = std::min(chunk, share);
+    // Equal chunks, where the share has a divisor not much smaller.
+    for (int64_t n = chunk; n > chunk / 2; --n) {
+      if (share % n != 0) continue;
+      chunk = n;
+      break;
+    }
+    if (one_size_) {
+      while (c_.batch % chunk != 0) --chunk;
+    }
     const int64_t chunks = CeilDiv(c_.batch, chunk);
     const int64_t chunks_a_part = CeilDiv(share, chunk);
     for (int64_t i = 0; i < chunks; ++i) {
@@ -554,10 +643,19 @@ class Planner {
       k.inner_offset_[t] = k.part_bytes_;
       k.part_bytes_ += inner[t];
     }
-    k.merged_offset_ = k.part_bytes_;
+    const auto take = [&k](size_t bytes) {
+      return std::exchange(k.part_bytes_, k.part_bytes_ + Aligned(bytes));
+    };
+    const size_t bias = c_.bias_gradient ? c_.groups * c_.out * sizeof(float) : 0;
     if (k.written_ == kW && k.parts_.size() > 1) {
-      k.part_bytes_ += Aligned(k.weights_ * sizeof(float));
+      k.merged_offset_ = take(k.weights_ * sizeof(float));
+      k.merged_bias_offset_ = take(bias);
     }
+    if (k.written_ == kW && k.items_.size() > k.parts_.size()) {
+      k.item_offset_ = take(k.plans_[0].operands[kW].inner.get_size());
+      k.item_bias_offset_ = take(bias);
+    }
+    if (c_.y_in_scratch) k.y_offset_ = take(k.plans_[0].batch * k.image_bytes_[kY]);
     k.scratch_offset_ = k.part_bytes_;
     k.part_bytes_ += Aligned(scratch);
   }
@@ -565,6 +663,7 @@ class Planner {
   const ConvolutionConfig &c_;
   std::unique_ptr<ConvolutionKernel> kernel_;
   std::vector<int64_t> batches_;
+  bool one_size_ = false;  // all chunks must have as many images
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #define ADJOINT_OPS_ONEDNN_CONVOLUTION_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -20,14 +21,28 @@ struct ConvolutionConfig {
   std::vector<int64_t> x, y, kernel, strides, dilations, pads_begin, pads_end;
   bool channels_last = false;  // of x and y
   bool bias = false;           // a third input, f32[groups * out], of kForward
+  // A second output of kWeightsGradient, f32[groups * out]: the sum of y over all but channels.
+  bool bias_gradient = false;
+
+  // What else is done with images `first` .. first + images - 1 of y, a few at a time while the
+  // cache has them. kForward calls it with what it has computed at `y`, the gradients before they
+  // read what it writes there (so they want `y_in_scratch`). Several threads call it at once, each
+  // for other images; which images come together depends on the shapes alone.
+  std::function<void(const KernelArgs& args, int64_t first, int64_t images, float* y)> on_images =
+      nullptr;
+  // y is no operand of the kernel: those images are all there is of it. What on_images reads and
+  // writes is found in the kernel's operands, which stand in their order without y.
+  bool y_in_scratch = false;
 };
 
 // A kernel on f32 of inputs x, weights and, with `bias`, bias (kForward); y and weights
-// (kInputGradient); or x and y (kWeightsGradient). The batch is cut into parts by the shapes alone,
-// each computed by a primitive that was planned for one thread; gradients of weights are merged in
-// the order of the parts. So the bits do not depend on the number of threads. Maps and weights
-// are brought into the layouts that oneDNN wants in scratch, a few images at a time. Null where
-// oneDNN has nothing better than its reference code, and for no elements.
+// (kInputGradient); or x and y (kWeightsGradient). Further operands are on_images's own: with
+// `y_in_scratch`, the inputs are x, weights, bias; or weights; or x; then those. The batch is cut
+// into parts by the shapes alone, each computed by a primitive that was planned for one thread;
+// gradients of weights are merged in the order of the parts. So the bits do not depend on the
+// number of threads. Maps and weights are brought into the layouts that oneDNN wants in scratch, a
+// few images at a time. Null where oneDNN has nothing better than its reference code, and for no
+// elements.
 absl::StatusOr<std::unique_ptr<Kernel>> MakeConvolution(const ConvolutionConfig& config);
 
 }  // namespace adjoint::ops::onednn
