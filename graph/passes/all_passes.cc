@@ -1,6 +1,7 @@
 #include "graph/passes/cse.h"
 #include "graph/passes/dce.h"
 #include "graph/passes/fold.h"
+#include "graph/passes/fuse_conv.h"
 #include "graph/passes/fuse_elementwise.h"
 #include "graph/passes/fuse_matmul.h"
 #include "graph/passes/inline_calls.h"
@@ -19,6 +20,8 @@ absl::Span<const Pass> AllPasses() {
       {"simplify", Simplify},
       {"fold", FoldConstants},
       {"cse", EliminateCommonSubexpressions},
+      {"pool_before_relu", PoolBeforeRelu},
+      {"fuse_conv", FuseConv},
       {"fuse_matmul", FuseMatMul},
       {"fuse_elementwise", FuseElementwise},
   };

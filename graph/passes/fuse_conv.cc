@@ -1,0 +1,496 @@
+#include "graph/passes/fuse_conv.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/status_macros.h"
+#include "graph/passes/dce.h"
+#include "ops/activations.h"
+#include "ops/arithmetic.h"
+#include "ops/comparison.h"
+#include "ops/conv.h"
+#include "ops/fused_conv.h"
+#include "ops/leaf.h"
+#include "ops/matmul.h"
+#include "ops/op_list.h"
+#include "ops/pool.h"
+#include "ops/reduce.h"
+
+namespace adjoint::graph {
+namespace {
+
+using Ints = std::vector<int64_t>;
+
+// Who reads the outputs of a program's nodes.
+class Readers {
+ public:
+  // A reader that is a port of the program.
+  static constexpr int kPort = -1;
+
+  explicit Readers(const Program& program) : readers_(program.graph->num_nodes()) {
+    const Graph& graph = *program.graph;
+    for (int id = 0; id < graph.num_nodes(); ++id) {
+      readers_[id].resize(graph.node(id).outputs.size());
+    }
+    for (int id = 0; id < graph.num_nodes(); ++id) {
+      for (Var v : graph.node(id).inputs) readers_[v.node][v.output].push_back(id);
+    }
+    for (const Port& p : program.outputs) Add(p.var);
+    for (const StateBinding& s : program.states) Add(s.write);
+  }
+
+  // One entry a use.
+  const std::vector<int>& Of(int node, int output = 0) const { return readers_[node][output]; }
+  const std::vector<int>& Of(Var v) const { return readers_[v.node][v.output]; }
+  // The only use of an output, kPort if there is none such.
+  int Only(int node, int output = 0) const {
+    return Of(node, output).size() == 1 ? Of(node, output)[0] : kPort;
+  }
+
+ private:
+  void Add(Var v) { readers_[v.node][v.output].push_back(kPort); }
+
+  std::vector<std::vector<std::vector<int>>> readers_;
+};
+
+// A constant of one element, 0.
+bool IsZero(const Graph& graph, Var v) {
+  const Node& node = graph.node(v);
+  if (node.op != &ops::ConstantOp()) return false;
+  const Tensor& value = node.attrs.At<Tensor>("value");
+  return value.size() == 1 && value.ValueAt(0) == 0;
+}
+
+// Pooling -------------------------------------------------------------------------------------
+
+// The attributes of a pooling without that which asks for indices.
+Attrs WindowOf(const Attrs& pool) {
+  Attrs window;
+  for (const char* name :
+       {"kernel", "strides", "pads_begin", "pads_end", "dilations", "ceil_mode", "channels_last"}) {
+    window.Set(name, *pool.Find(name));
+  }
+  return window;
+}
+
+// The poolings of one value by equal windows, and, where the value is a relu's result that they can
+// be exchanged with, what computes the relu's gradient.
+struct Pooled {
+  std::vector<int> pools;   // in order; those with indices give plane ones
+  std::vector<int> masked;  // where(greater(relu, 0), max_unpool(ct, indices), 0)
+  bool indices = false;
+  bool after_relu = false;
+};
+
+class PoolFinder {
+ public:
+  explicit PoolFinder(const Program& program) : graph_(*program.graph), readers_(program) {}
+
+  // What pools output 0 of node `id`.
+  Pooled Find(int id) const {
+    Pooled found;
+    const Node& node = graph_.node(id);
+    if (node.outputs.size() != 1) return found;
+    bool others = false;
+    std::vector<int> greaters;
+    for (const int reader : readers_.Of(id)) {
+      if (reader != Readers::kPort && IsPool(reader, found)) {
+        found.pools.push_back(reader);
+        found.indices = found.indices || graph_.node(reader).attrs.Has("indices");
+      } else if (reader != Readers::kPort && IsGreaterThanZero(reader, id)) {
+        greaters.push_back(reader);
+      } else {
+        others = true;
+      }
+    }
+    found.after_relu =
+        node.op == &ops::ReluOp() && !others && !found.pools.empty() && FindMasks(greaters, found);
+    return found;
+  }
+
+ private:
+  bool IsPool(int id, const Pooled& others) const {
+    const Node& node = graph_.node(id);
+    if (node.op != &ops::MaxPoolOp()) return false;
+    if (node.attrs.Has("indices") && node.attrs.At<std::string>("indices") != "plane") return false;
+    return others.pools.empty() ||
+           WindowOf(node.attrs) == WindowOf(graph_.node(others.pools[0]).attrs);
+  }
+
+  bool IsGreaterThanZero(int id, int relu) const {
+    const Node& node = graph_.node(id);
+    return node.op == &ops::GreaterOp() && node.inputs[0].node == relu &&
+           IsZero(graph_, node.inputs[1]);
+  }
+
+  // Whether all that comes of the comparisons and of the indices is gradients masked by relu.
+  bool FindMasks(const std::vector<int>& greaters, Pooled& found) const {
+    std::vector<int> unpooled;
+    for (const int greater : greaters) {
+      for (const int reader : readers_.Of(greater)) {
+        if (reader == Readers::kPort) return false;
+        const Node& where = graph_.node(reader);
+        if (where.op != &ops::WhereOp() || where.inputs[0].node != greater ||
+            !IsZero(graph_, where.inputs[2])) {
+          return false;
+        }
+        const int unpool = where.inputs[1].node;
+        const Node& node = graph_.node(unpool);
+        if (node.op != &ops::MaxUnpoolOp() || readers_.Only(unpool) != reader ||
+            node.outputs[0] != where.outputs[0] || !Contains(found.pools, node.inputs[1].node)) {
+          return false;
+        }
+        unpooled.push_back(unpool);
+        found.masked.push_back(reader);
+      }
+    }
+    for (const int pool : found.pools) {
+      if (!graph_.node(pool).attrs.Has("indices")) continue;
+      for (const int reader : readers_.Of(pool, 1)) {
+        if (!Contains(unpooled, reader)) return false;
+      }
+    }
+    return true;
+  }
+
+  static bool Contains(const std::vector<int>& list, int id) {
+    return std::find(list.begin(), list.end(), id) != list.end();
+  }
+
+  const Graph& graph_;
+  const Readers readers_;
+};
+
+}  // namespace
+
+absl::StatusOr<Program> PoolBeforeRelu(const Program& program) {
+  const Graph& from = *program.graph;
+  // By the nodes to replace: the node whose result is pooled.
+  std::vector<int> first_pool(from.num_nodes(), -1), mask(from.num_nodes(), -1);
+  std::vector<Pooled> found(from.num_nodes());
+  bool any = false;
+  const PoolFinder finder(program);
+  for (int id = 0; id < from.num_nodes(); ++id) {
+    found[id] = finder.Find(id);
+    if (!found[id].after_relu && found[id].pools.size() < 2) continue;
+    any = true;
+    first_pool[found[id].pools[0]] = id;
+    for (const int where : found[id].masked) mask[where] = id;
+  }
+  if (!any) return program;
+  Rewriter rewriter(program);
+  for (int id = 0; id < from.num_nodes(); ++id) {
+    if (const int source = first_pool[id]; source >= 0) {
+      const Pooled& pooled = found[source];
+      const Var x =
+          rewriter.Map(pooled.after_relu ? from.node(source).inputs[0] : from.VarOf(source, 0));
+      Attrs attrs = WindowOf(from.node(id).attrs);
+      if (pooled.indices) attrs.Set("indices", std::string("plane"));
+      ADJOINT_ASSIGN_OR_RETURN(std::vector<Var> outputs,
+                               rewriter.Add(ops::MaxPoolOp(), {x}, std::move(attrs), id));
+      if (pooled.after_relu) {
+        ADJOINT_ASSIGN_OR_RETURN(const std::vector<Var> relu,
+                                 rewriter.Add(ops::ReluOp(), {outputs[0]}, {}, source));
+        outputs[0] = relu[0];
+      }
+      for (const int pool : pooled.pools) {
+        for (size_t i = 0; i < from.node(pool).outputs.size(); ++i) {
+          rewriter.Set(from.VarOf(pool, static_cast<int>(i)), outputs[i]);
+        }
+      }
+    } else if (mask[id] >= 0) {
+      const Node& where = from.node(id);
+      const Node& greater = from.node(where.inputs[0]);
+      const Node& unpool = from.node(where.inputs[1]);
+      const Var relu = rewriter.Map(from.VarOf(found[mask[id]].pools[0], 0));
+      ADJOINT_ASSIGN_OR_RETURN(
+          std::vector<Var> vars,
+          rewriter.Add(ops::GreaterOp(), {relu, rewriter.Map(greater.inputs[1])}, greater.attrs,
+                       id));
+      ADJOINT_ASSIGN_OR_RETURN(vars, rewriter.Add(ops::WhereOp(),
+                                                  {vars[0], rewriter.Map(unpool.inputs[0]),
+                                                   rewriter.Map(where.inputs[2])},
+                                                  where.attrs, id));
+      ADJOINT_ASSIGN_OR_RETURN(
+          vars, rewriter.Add(ops::MaxUnpoolOp(), {vars[0], rewriter.Map(unpool.inputs[1])},
+                             unpool.attrs, where.inputs[1].node));
+      rewriter.Set(from.VarOf(id, 0), vars[0]);
+    } else if (!rewriter.IsMapped(from.VarOf(id, 0))) {
+      ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));
+    }
+  }
+  return EliminateDeadCode(rewriter.Finish());
+}
+
+// Convolutions ----------------------------------------------------------------------------------
+
+namespace {
+
+// A convolution and what follows it.
+struct Chain {
+  int conv = -1;
+  Var bias, residual;      // not valid: none
+  int pool = -1;           // the node; -1: none
+  Ints windows;            // of the pool
+  std::string activation;  // empty: none
+};
+
+// The gradients of a convolution in its weights and its bias.
+struct WeightsGradient {
+  int node = -1;
+  int bias = -1;    // the sum; -1: none
+  int unpool = -1;  // what makes the cotangent, where it is to be fused
+};
+
+class ConvFinder {
+ public:
+  explicit ConvFinder(const Program& program) : graph_(*program.graph), readers_(program) {}
+
+  // The chain from convolution `id`, and the id of its last node; -1 when there is nothing to fuse.
+  std::pair<Chain, int> ChainFrom(int id) const {
+    Chain chain;
+    chain.conv = id;
+    const Node& conv = graph_.node(id);
+    int last = id;
+    if (conv.inputs.size() > 2) {
+      chain.bias = conv.inputs[2];
+    } else if (const int reader = Reader(last); reader >= 0) {
+      chain.bias = BiasAddedTo(last, reader);
+      if (chain.bias.valid()) last = reader;
+    }
+    if (const int reader = Reader(last); reader >= 0) {
+      chain.residual = ResidualAddedTo(last, reader);
+      if (chain.residual.valid()) last = reader;
+    }
+    if (const int reader = Reader(last); reader >= 0) {
+      const Node& node = graph_.node(reader);
+      if (node.op == &ops::MaxPoolOp() && ops::PoolAttrOf(node.attrs, &chain.windows) &&
+          node.attrs.At<bool>("channels_last") == conv.attrs.At<bool>("channels_last")) {
+        chain.pool = last = reader;
+      }
+    }
+    if (const int reader = Reader(last); reader >= 0) {
+      const Node& node = graph_.node(reader);
+      // By name is how the fused op finds it: an op outside the list cannot be.
+      if (ops::CanFuseActivation(*node.op) && ops::FindOp(node.op->name) == node.op) {
+        chain.activation = node.op->name;
+        last = reader;
+      }
+    }
+    return {chain, last == id ? -1 : last};
+  }
+
+  // The windows of the pooling whose indices a max_unpool takes, when the gradients of convolutions
+  // are all that reads its result.
+  bool CanFuseUnpool(int id, Ints* windows) const {
+    const Node& node = graph_.node(id);
+    if (node.op != &ops::MaxUnpoolOp() || node.inputs[1].output != 1) return false;
+    const Node& pool = graph_.node(node.inputs[1]);
+    if (pool.op != &ops::MaxPoolOp() || pool.inputs[0].spec() != node.outputs[0] ||
+        !ops::PoolAttrOf(pool.attrs, windows)) {
+      return false;
+    }
+    const bool channels_last = pool.attrs.At<bool>("channels_last");
+    int gradients = 0;
+    for (const int reader : readers_.Of(id)) {
+      if (reader == Readers::kPort) return false;
+      const Node& r = graph_.node(reader);
+      const bool input = r.op == &ops::ConvInputGradientOp() && r.inputs[1].node != id;
+      const bool weights = r.op == &ops::ConvWeightsGradientOp() && r.inputs[0].node != id;
+      if ((input || weights) && r.attrs.At<bool>("channels_last") == channels_last) {
+        gradients += weights ? 1 : 0;
+      } else if (!IsBiasGradient(reader, channels_last)) {
+        return false;
+      }
+    }
+    // A bias' gradient needs a weights' one to be fused with; of several it takes the first.
+    int sums = 0;
+    for (const int reader : readers_.Of(id)) sums += IsBiasGradient(reader, channels_last) ? 1 : 0;
+    return sums <= std::min(gradients, 1);
+  }
+
+  // The sum of a cotangent over all but its channels, read beside weights' gradient `id`; -1 for
+  // none.
+  int BiasGradientBeside(int id) const {
+    const Node& node = graph_.node(id);
+    const bool channels_last = node.attrs.At<bool>("channels_last");
+    const Var cotangent = node.inputs[1];
+    for (const int reader : readers_.Of(cotangent)) {
+      if (reader != Readers::kPort && IsBiasGradient(reader, channels_last) &&
+          (node.inputs[0].node < reader || id < reader)) {
+        return reader;
+      }
+    }
+    return -1;
+  }
+
+ private:
+  // Whoever reads output 0 of a node alone, where its other outputs do not matter.
+  int Reader(int id) const { return readers_.Only(id); }
+
+  bool IsBiasGradient(int id, bool channels_last) const {
+    const Node& node = graph_.node(id);
+    if (node.op != &ops::SumOp() || node.attrs.At<bool>("keepdims")) return false;
+    const int rank = node.inputs[0].shape().rank();
+    Ints axes;
+    for (int axis = 0; axis < rank; ++axis) {
+      if (axis != (channels_last ? rank - 1 : 1)) axes.push_back(axis);
+    }
+    return rank >= 3 && node.attrs.At<Ints>("axes") == axes;
+  }
+
+  static Var Other(const Node& add, int operand) {
+    return add.inputs[0].node == operand ? add.inputs[1] : add.inputs[0];
+  }
+
+  // The other operand when `reader` adds a number a channel.
+  Var BiasAddedTo(int conv, int reader) const {
+    const Node& node = graph_.node(reader);
+    if (node.op != &ops::AddOp() || !graph_.node(conv).attrs.At<bool>("channels_last")) return {};
+    const Var bias = Other(node, conv);
+    const TensorSpec& spec = graph_.node(conv).outputs[0];
+    const bool row =
+        bias.shape().rank() == 1 && bias.shape().dim(0) == spec.shape.dim(spec.shape.rank() - 1);
+    return row && node.outputs[0] == spec ? bias : Var{};
+  }
+
+  Var ResidualAddedTo(int id, int reader) const {
+    const Node& node = graph_.node(reader);
+    if (node.op != &ops::AddOp()) return {};
+    const Var residual = Other(node, id);
+    const TensorSpec& spec = graph_.node(id).outputs[0];
+    return residual.node != id && residual.spec() == spec && node.outputs[0] == spec ? residual
+                                                                                     : Var{};
+  }
+
+  const Graph& graph_;
+  const Readers readers_;
+};
+
+// What FuseConv makes of a program, by node.
+struct Plans {
+  explicit Plans(int nodes) : ends(nodes), gradients(nodes), windows(nodes) {}
+
+  std::vector<Chain> ends;                 // by a chain's last node
+  std::vector<WeightsGradient> gradients;  // by the node in whose place they are
+  std::vector<Ints> windows;               // of unpoolings to fuse
+  bool any = false;
+};
+
+Plans PlanFusion(const Program& program) {
+  const Graph& graph = *program.graph;
+  Plans plans(graph.num_nodes());
+  const ConvFinder finder(program);
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    const Node& node = graph.node(id);
+    if (node.op == &ops::ConvOp()) {
+      const auto [chain, last] = finder.ChainFrom(id);
+      // An addition of two convolutions goes to the first.
+      if (last < 0 || plans.ends[last].conv >= 0) continue;
+      plans.ends[last] = chain;
+      plans.any = true;
+    } else if (node.op == &ops::MaxUnpoolOp()) {
+      Ints windows;
+      if (!finder.CanFuseUnpool(id, &windows)) continue;
+      plans.windows[id] = std::move(windows);
+      plans.any = true;
+    } else if (node.op == &ops::ConvWeightsGradientOp()) {
+      WeightsGradient gradient{id, finder.BiasGradientBeside(id), -1};
+      if (!plans.windows[node.inputs[1].node].empty()) gradient.unpool = node.inputs[1].node;
+      // One sum goes to one of several gradients.
+      for (const WeightsGradient& other : plans.gradients) {
+        if (other.bias >= 0 && other.bias == gradient.bias) gradient.bias = -1;
+      }
+      if (gradient.bias < 0 && gradient.unpool < 0) continue;
+      plans.gradients[gradient.bias < 0 ? id : std::min(id, gradient.bias)] = gradient;
+      plans.any = true;
+    }
+  }
+  return plans;
+}
+
+absl::Status AddChain(const Chain& chain, int last, Rewriter& rewriter) {
+  const Graph& from = *rewriter.from().graph;
+  const Node& conv = from.node(chain.conv);
+  std::vector<Var> inputs = {rewriter.Map(conv.inputs[0]), rewriter.Map(conv.inputs[1])};
+  for (Var v : {chain.bias, chain.residual}) {
+    if (v.valid()) inputs.push_back(rewriter.Map(v));
+  }
+  Attrs attrs = conv.attrs;
+  attrs.Set("activation", chain.activation);
+  attrs.Set("bias", chain.bias.valid());
+  attrs.Set("residual", chain.residual.valid());
+  if (chain.pool >= 0) {
+    attrs.Set("pool", chain.windows);
+    attrs.Set("indices", from.node(chain.pool).outputs.size() > 1);
+  }
+  ADJOINT_ASSIGN_OR_RETURN(
+      const std::vector<Var> fused,
+      rewriter.Add(ops::FusedConvOp(), std::move(inputs), std::move(attrs), last));
+  rewriter.Set(from.VarOf(last, 0), fused[0]);
+  if (fused.size() > 1) rewriter.Set(from.VarOf(chain.pool, 1), fused[1]);
+  return absl::OkStatus();
+}
+
+absl::Status AddWeightsGradient(const WeightsGradient& gradient, const Plans& plans,
+                                Rewriter& rewriter) {
+  const Graph& from = *rewriter.from().graph;
+  const Node& node = from.node(gradient.node);
+  std::vector<Var> inputs = {rewriter.Map(node.inputs[0])};
+  Attrs attrs = node.attrs;
+  attrs.Set("bias", gradient.bias >= 0);
+  if (gradient.unpool >= 0) {
+    for (Var v : from.node(gradient.unpool).inputs) inputs.push_back(rewriter.Map(v));
+    attrs.Set("pool", plans.windows[gradient.unpool]);
+  } else {
+    inputs.push_back(rewriter.Map(node.inputs[1]));
+  }
+  ADJOINT_ASSIGN_OR_RETURN(const std::vector<Var> fused,
+                           rewriter.Add(ops::FusedConvWeightsGradientOp(), std::move(inputs),
+                                        std::move(attrs), gradient.node));
+  rewriter.Set(from.VarOf(gradient.node, 0), fused[0]);
+  if (gradient.bias >= 0) rewriter.Set(from.VarOf(gradient.bias, 0), fused[1]);
+  return absl::OkStatus();
+}
+
+absl::Status AddInputGradient(int id, const Plans& plans, Rewriter& rewriter) {
+  const Graph& from = *rewriter.from().graph;
+  const Node& node = from.node(id);
+  std::vector<Var> inputs = {rewriter.Map(node.inputs[1])};
+  for (Var v : from.node(node.inputs[0]).inputs) inputs.push_back(rewriter.Map(v));
+  Attrs attrs = node.attrs;
+  attrs.Set("pool", plans.windows[node.inputs[0].node]);
+  ADJOINT_ASSIGN_OR_RETURN(
+      const std::vector<Var> fused,
+      rewriter.Add(ops::FusedConvInputGradientOp(), std::move(inputs), std::move(attrs), id));
+  rewriter.Set(from.VarOf(id, 0), fused[0]);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Program> FuseConv(const Program& program) {
+  const Graph& from = *program.graph;
+  const Plans plans = PlanFusion(program);
+  if (!plans.any) return program;
+  Rewriter rewriter(program);
+  for (int id = 0; id < from.num_nodes(); ++id) {
+    const Node& node = from.node(id);
+    if (plans.ends[id].conv >= 0) {
+      ADJOINT_RETURN_IF_ERROR(AddChain(plans.ends[id], id, rewriter));
+    } else if (plans.gradients[id].node >= 0) {
+      ADJOINT_RETURN_IF_ERROR(AddWeightsGradient(plans.gradients[id], plans, rewriter));
+    } else if (node.op == &ops::ConvInputGradientOp() &&
+               !plans.windows[node.inputs[0].node].empty()) {
+      ADJOINT_RETURN_IF_ERROR(AddInputGradient(id, plans, rewriter));
+    } else if (!rewriter.IsMapped(from.VarOf(id, 0))) {
+      ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));
+    }
+  }
+  return EliminateDeadCode(rewriter.Finish());
+}
+
+}  // namespace adjoint::graph

@@ -1,0 +1,298 @@
+// Fused convolutions: what the passes make of a network, and that the numbers stay.
+
+#include "graph/passes/fuse_conv.h"
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "core/parallel.h"
+#include "core/philox.h"
+#include "gmock/gmock.h"
+#include "graph/executable.h"
+#include "graph/gradients.h"
+#include "graph/graph.h"
+#include "gtest/gtest.h"
+#include "ops/activations.h"
+#include "ops/arithmetic.h"
+#include "ops/conv.h"
+#include "ops/pool.h"
+#include "ops/reduce.h"
+
+namespace adjoint::graph {
+namespace {
+
+using ops::Var;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+const std::vector<std::string> kConvPasses = {"pool_before_relu", "fuse_conv"};
+
+Tensor Random(DType dtype, const Shape& shape, uint64_t stream) {
+  Tensor t = Tensor::Empty({dtype, shape});
+  PhiloxEngine engine({7, stream, 0});
+  for (int64_t i = 0; i < t.size(); ++i) {
+    const float x = 2 * UniformFloat(engine()) - 1;
+    if (dtype == DType::kF32) {
+      t.mutable_data<float>()[i] = x;
+    } else {
+      t.mutable_data<double>()[i] = x;
+    }
+  }
+  return t;
+}
+
+// A network's outputs as a function of its inputs, the first of which is the image.
+struct Case {
+  std::string name;
+  std::vector<Shape> inputs;
+  std::function<Var(const std::vector<Var>&)> network;
+  // Kernels that the fused program must and must not run.
+  std::vector<std::string> runs, runs_not = {};
+  bool gradients = true;
+};
+
+Program BuildProgram(const Case& c, DType dtype) {
+  auto graph = std::make_shared<Graph>();
+  Program program{.name = "p", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
+  std::vector<Var> v;
+  for (const Shape& shape : c.inputs) {
+    const std::string name = absl::StrCat("x", v.size());
+    v.push_back(graph->Input(name, {dtype, shape}));
+    program.AddInput(name, v.back());
+  }
+  const Var y = c.network(v);
+  program.AddOutput("y", y);
+  if (c.gradients) {
+    for (Var g : Gradients(ops::Sum(ops::Square(y)), v)) program.AddOutput("g", g);
+  }
+  EXPECT_TRUE(graph->status().ok()) << graph->status();
+  return program;
+}
+
+struct Outcome {
+  std::vector<Tensor> outputs;
+  std::vector<std::string> kernels;
+};
+
+Outcome RunProgram(const Program& program, const std::vector<Tensor>& inputs,
+                   const std::vector<std::string>& disabled,
+                   const std::vector<std::string>& skip = {}) {
+  CompileOptions options;
+  options.passes.disabled = disabled;
+  options.skip_kernels = skip;
+  const auto exe = Executable::Compile(program, options);
+  EXPECT_TRUE(exe.ok()) << exe.status();
+  Outcome outcome;
+  if (!exe.ok()) return outcome;
+  for (const auto& step : (*exe)->Steps()) {
+    outcome.kernels.push_back(step.kernel);
+    if (absl::StrContains(step.kernel, "conv") && absl::StrContains(step.kernel, "/onednn")) {
+      EXPECT_FALSE(step.implementation.empty()) << step.node;
+    }
+  }
+  const auto workspace = (*exe)->NewWorkspace();
+  EXPECT_TRUE(workspace.ok());
+  const absl::Status status = (*exe)->Run(**workspace, inputs, nullptr, &outcome.outputs);
+  EXPECT_TRUE(status.ok()) << status;
+  return outcome;
+}
+
+// The largest difference beside the largest number.
+double Difference(const Tensor& a, const Tensor& b) {
+  double difference = 0, largest = 1e-30;
+  for (int64_t i = 0; i < a.size(); ++i) {
+    difference = std::max(difference, std::abs(a.ValueAt(i) - b.ValueAt(i)));
+    largest = std::max(largest, std::abs(a.ValueAt(i)));
+  }
+  return difference / largest;
+}
+
+ops::ConvOptions Last(std::vector<int64_t> pads = {}, int64_t groups = 1) {
+  return {.pads_begin = pads, .pads_end = pads, .groups = groups, .channels_last = true};
+}
+ops::PoolOptions PoolLast(std::vector<int64_t> strides = {}) {
+  return {.strides = std::move(strides), .channels_last = true};
+}
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  cases.push_back({"two blocks",
+                   {{37, 12, 11, 3}, {8, 3, 3, 3}, {8}, {16, 8, 3, 3}, {16}},
+                   [](const std::vector<Var>& v) {
+                     Var y = ops::Relu(ops::Conv(v[0], v[1], v[2], Last()));
+                     y = ops::MaxPool(y, {2, 2}, PoolLast());
+                     y = ops::Relu(ops::Conv(y, v[3], v[4], Last({1, 1})));
+                     return ops::MaxPool(y, {2, 2}, PoolLast());
+                   },
+                   {"fused_conv/onednn", "fused_conv_input_gradient/onednn",
+                    "fused_conv_weights_gradient/onednn"},
+                   {"max_pool/simd", "max_unpool/maps", "conv/onednn"}});
+  cases.push_back(
+      {"prediction",
+       {{5, 12, 11, 3}, {8, 3, 3, 3}, {8}},
+       [](const std::vector<Var>& v) {
+         return ops::MaxPool(ops::Relu(ops::Conv(v[0], v[1], v[2], Last())), {2, 2}, PoolLast());
+       },
+       {"fused_conv/onednn"},
+       {"max_pool/simd", "relu/simd"},
+       /*gradients=*/false});
+  cases.push_back({"overlapping windows, tanh",
+                   {{9, 10, 10, 4}, {8, 4, 3, 3}, {8}},
+                   [](const std::vector<Var>& v) {
+                     return ops::Tanh(ops::MaxPool(ops::Conv(v[0], v[1], v[2], Last()), {3, 2},
+                                                   PoolLast({2, 1})));
+                   },
+                   {"fused_conv/onednn", "fused_conv_weights_gradient/onednn"},
+                   {"max_pool/simd", "max_unpool/maps"}});
+  cases.push_back({"overlapping windows after relu",
+                   {{9, 10, 10, 4}, {8, 4, 3, 3}, {8}},
+                   [](const std::vector<Var>& v) {
+                     return ops::MaxPool(ops::Relu(ops::Conv(v[0], v[1], v[2], Last())), {3, 3},
+                                         PoolLast({2, 2}));
+                   },
+                   {"fused_conv/onednn", "fused_conv_weights_gradient/onednn"},
+                   {"max_pool/simd", "max_unpool/maps"}});
+  cases.push_back({"channels first",
+                   {{6, 3, 9, 8}, {8, 3, 3, 3}, {8}},
+                   [](const std::vector<Var>& v) {
+                     return ops::MaxPool(ops::Relu(ops::Conv(v[0], v[1], v[2])), {2, 2});
+                   },
+                   {"fused_conv/onednn", "fused_conv_weights_gradient/onednn"},
+                   {"max_pool/simd"}});
+  cases.push_back({"a bias added, groups, sigmoid",
+                   {{6, 7, 7, 8}, {16, 4, 3, 3}, {16}},
+                   [](const std::vector<Var>& v) {
+                     return ops::Sigmoid(ops::Conv(v[0], v[1], Last({}, 2)) + v[2]);
+                   },
+                   {"fused_conv/onednn", "fused_conv_weights_gradient/onednn"},
+                   {"conv/onednn", "add/simd"}});
+  cases.push_back({"a residual",
+                   {{6, 8, 8, 16}, {16, 16, 3, 3}, {16}},
+                   [](const std::vector<Var>& v) {
+                     return ops::Relu(ops::Conv(v[0], v[1], v[2], Last({1, 1})) + v[0]);
+                   },
+                   {"fused_conv/onednn"},
+                   {"conv/onednn", "relu/simd"}});
+  cases.push_back(
+      {"two convolutions added",
+       {{6, 8, 8, 16}, {16, 16, 3, 3}, {16, 16, 1, 1}},
+       [](const std::vector<Var>& v) {
+         return ops::Relu(ops::Conv(v[0], v[1], Last({1, 1})) + ops::Conv(v[0], v[2], Last()));
+       },
+       {"fused_conv/onednn", "conv/onednn"},
+       {"relu/simd"}});
+  cases.push_back({"one image, cut by channels",
+                   {{1, 28, 28, 32}, {64, 32, 3, 3}, {64}},
+                   [](const std::vector<Var>& v) {
+                     return ops::Relu(ops::Conv(v[0], v[1], v[2], Last({1, 1})));
+                   },
+                   {"fused_conv/onednn"},
+                   {"relu/simd"},
+                   /*gradients=*/false});
+  cases.push_back({"one axis",
+                   {{40, 50, 8}, {16, 8, 5}, {16}},
+                   [](const std::vector<Var>& v) {
+                     return ops::MaxPool(ops::Relu(ops::Conv(v[0], v[1], v[2], Last())), {4},
+                                         PoolLast());
+                   },
+                   {"fused_conv/onednn", "fused_conv_weights_gradient/onednn"},
+                   {"max_pool/simd"}});
+  // What is read elsewhere stays.
+  cases.push_back({"relu read twice",
+                   {{4, 8, 8, 3}, {8, 3, 3, 3}, {8}},
+                   [](const std::vector<Var>& v) {
+                     const Var y = ops::Relu(ops::Conv(v[0], v[1], v[2], Last()));
+                     return ops::Sum(ops::MaxPool(y, {2, 2}, PoolLast())) + ops::Sum(y);
+                   },
+                   {"fused_conv/onednn", "max_pool/simd"}});
+  cases.push_back({"relu's sign read twice",
+                   {{4, 8, 8, 3}, {8, 3, 3, 3}, {8}},
+                   [](const std::vector<Var>& v) {
+                     const ops::MaxPoolResult pooled = ops::MaxPoolWithIndices(
+                         ops::Relu(ops::Conv(v[0], v[1], v[2], Last())), {2, 2}, PoolLast());
+                     return ops::Sum(pooled.values) +
+                            ops::Sum(ops::MaxUnpool(pooled.values, pooled.indices,
+                                                    Shape{4, 6, 6, 8}, ops::PoolIndices::kPlane,
+                                                    true));
+                   },
+                   {"max_pool/simd", "max_unpool/maps"}});
+  return cases;
+}
+
+std::vector<Tensor> InputsOf(const Case& c, DType dtype) {
+  std::vector<Tensor> inputs;
+  for (const Shape& shape : c.inputs) inputs.push_back(Random(dtype, shape, inputs.size()));
+  return inputs;
+}
+
+TEST(FuseConvTest, FusedAndUnfusedAgreeToRounding) {
+  for (const Case& c : Cases()) {
+    SCOPED_TRACE(c.name);
+    const Program program = BuildProgram(c, DType::kF32);
+    const std::vector<Tensor> inputs = InputsOf(c, DType::kF32);
+    const Outcome fused = RunProgram(program, inputs, {});
+    const Outcome plain = RunProgram(program, inputs, kConvPasses);
+    ASSERT_EQ(fused.outputs.size(), plain.outputs.size());
+    for (size_t i = 0; i < fused.outputs.size(); ++i) {
+      EXPECT_LE(Difference(fused.outputs[i], plain.outputs[i]), 2e-6) << "output " << i;
+    }
+    EXPECT_THAT(plain.kernels, Not(Contains(StartsWith("fused_conv"))));
+    for (const std::string& kernel : c.runs) EXPECT_THAT(fused.kernels, Contains(kernel));
+    for (const std::string& kernel : c.runs_not) EXPECT_THAT(fused.kernels, Not(Contains(kernel)));
+  }
+}
+
+TEST(FuseConvTest, TheReferenceKernelsAgree) {
+  for (const Case& c : Cases()) {
+    SCOPED_TRACE(c.name);
+    const Program program = BuildProgram(c, DType::kF64);
+    const std::vector<Tensor> inputs = InputsOf(c, DType::kF64);
+    const Outcome fused = RunProgram(program, inputs, {}),
+                  plain = RunProgram(program, inputs, kConvPasses);
+    for (size_t i = 0; i < fused.outputs.size(); ++i) {
+      EXPECT_LE(Difference(fused.outputs[i], plain.outputs[i]), 1e-14) << "output " << i;
+    }
+    for (const std::string& kernel : fused.kernels) EXPECT_THAT(kernel, Not(HasSubstr("onednn")));
+  }
+}
+
+TEST(FuseConvTest, BitsDoNotDependOnThreads) {
+  const int before = NumThreads();
+  for (const Case& c : Cases()) {
+    SCOPED_TRACE(c.name);
+    const Program program = BuildProgram(c, DType::kF32);
+    const std::vector<Tensor> inputs = InputsOf(c, DType::kF32);
+    SetNumThreads(1);
+    const Outcome one = RunProgram(program, inputs, {});
+    SetNumThreads(2);
+    const Outcome two = RunProgram(program, inputs, {});
+    for (size_t i = 0; i < one.outputs.size(); ++i) {
+      EXPECT_TRUE(BitwiseEqual(one.outputs[i], two.outputs[i])) << "output " << i;
+    }
+  }
+  SetNumThreads(before);
+}
+
+TEST(FuseConvTest, NaNsStay) {
+  const Case c = Cases()[1];
+  const Program program = BuildProgram(c, DType::kF32);
+  std::vector<Tensor> inputs = InputsOf(c, DType::kF32);
+  inputs[0].mutable_data<float>()[100] = NAN;
+  const Outcome fused = RunProgram(program, inputs, {}),
+                plain = RunProgram(program, inputs, kConvPasses);
+  int64_t nans = 0;
+  for (int64_t i = 0; i < plain.outputs[0].size(); ++i) {
+    EXPECT_EQ(std::isnan(fused.outputs[0].ValueAt(i)), std::isnan(plain.outputs[0].ValueAt(i)));
+    nans += std::isnan(plain.outputs[0].ValueAt(i)) ? 1 : 0;
+  }
+  EXPECT_GT(nans, 0);
+}
+
+}  // namespace
+}  // namespace adjoint::graph
