@@ -8,6 +8,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -21,7 +23,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "apps/conformance/conformance.h"
 #include "core/io/file.h"
@@ -39,9 +40,39 @@ constexpr char kUsageText[] =
     "archive (.tar.gz, .zip), and prints those that do not pass. PATH gets\n"
     "{\"passed\": [names], \"failed\": {name: why}, \"skipped\": {name: why}}.\n";
 
+// Text as one line of UTF-8, whatever bytes a damaged file has put into it: others become '?'.
+std::string OneLine(absl::string_view text) {
+  std::string line;
+  for (size_t i = 0; i < text.size();) {
+    const auto at = [&](size_t k) {
+      return i + k < text.size() ? static_cast<uint8_t>(text[i + k]) : uint8_t{0};
+    };
+    const uint8_t first = at(0);
+    size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (first > 0xf4) length = 0;
+    for (size_t k = 1; k < length; ++k) {
+      if ((at(k) & 0xc0) != 0x80) length = 0;
+    }
+    // Overlong, surrogates, beyond the last code point.
+    if ((first == 0xe0 && at(1) < 0xa0) || (first == 0xed && at(1) > 0x9f) ||
+        (first == 0xf0 && at(1) < 0x90) || (first == 0xf4 && at(1) > 0x8f)) {
+      length = 0;
+    }
+    if (first == '\n') {
+      line += "; ";
+    } else if (length == 0 || first < ' ' || first == 0x7f) {
+      line += '?';
+    } else {
+      absl::StrAppend(&line, text.substr(i, length));
+    }
+    i += std::max<size_t>(length, 1);
+  }
+  return line;
+}
+
 int Fail(absl::string_view message, int code) {
   std::cout.flush();
-  std::cerr << "onnx_conformance: " << absl::StrReplaceAll(message, {{"\n", "; "}}) << std::endl;
+  std::cerr << "onnx_conformance: " << OneLine(message) << std::endl;
   return code;
 }
 
@@ -81,8 +112,8 @@ int Report(const std::vector<Test>& tests, const std::string& json_path) {
     }
     const bool failed = outcome.kind == Outcome::Kind::kFailed;
     report[failed ? "failed" : "skipped"][test.name] = outcome.why;
-    std::cout << (failed ? "FAILED " : "SKIPPED ") << test.name << ": "
-              << absl::StrReplaceAll(outcome.why, {{"\n", "; "}}) << std::endl;
+    std::cout << (failed ? "FAILED " : "SKIPPED ") << OneLine(test.name) << ": "
+              << OneLine(outcome.why) << std::endl;
   }
   const size_t failed = report["failed"].size();
   std::cout << report["passed"].size() << " passed, " << failed << " failed, "

@@ -58,6 +58,20 @@ TEST(OnnxConformanceTest, ADamagedFileFailsItsTestAlone) {
   EXPECT_TRUE(report["passed"].empty());
 }
 
+// A name in the file that is no UTF-8 does not get into what is printed.
+TEST(OnnxConformanceTest, WhatIsPrintedIsText) {
+  const Place place("text");
+  fs::create_directories(place.here() / "tests/test_bytes/test_data_set_0");
+  // ir_version 8, operator set 17, a graph of one node of type "\xff\nq".
+  WriteAll(place.here() / "tests/test_bytes/model.onnx",
+           std::string("\x08\x08\x42\x02\x10\x11\x3a\x07\x0a\x05\x22\x03\xff\nq", 15));
+  const RunResult result = place.Run(AppPath(), {"tests", "--json=report.json"});
+  EXPECT_THAT(result.out,
+              HasSubstr("SKIPPED test_bytes: test_data_set_0: node 0: ai.onnx.?; q of"));
+  const std::string json = ReadAll(place.here() / "report.json");
+  EXPECT_TRUE(nlohmann::json::accept(json)) << json;
+}
+
 TEST(OnnxConformanceTest, Comparison) {
   using conformance::Compare;
   const float nan = std::nanf(""), inf = std::numeric_limits<float>::infinity();
