@@ -22,13 +22,18 @@ absl::StatusOr<pb::ModelProto> ParseModel(absl::string_view bytes) {
   return model;
 }
 
-// Attempts until nothing more has to become a constant: one attempt finds what is missing for one
-// node.
+// Loops and branches that do not fit the ops are found one an attempt; after so many all of them
+// are unrolled.
+constexpr size_t kMaxUnrolled = 8;
+
+// Attempts until nothing more has to become a constant, and no more control flow to be unrolled:
+// one attempt finds what is missing for one node.
 absl::StatusOr<ImportedModel> Attempts(const pb::ModelProto& model, const ImportOptions& options,
                                        const std::string& folder) {
   MadeConstant made_constant;
+  Unrolled unrolled;
   while (true) {
-    Importer importer(model, options, folder, made_constant);
+    Importer importer(model, options, folder, made_constant, unrolled);
     absl::StatusOr<ImportedModel> imported = importer.Import();
     if (imported.ok()) return imported;
     bool progress = false;
@@ -40,7 +45,12 @@ absl::StatusOr<ImportedModel> Attempts(const pb::ModelProto& model, const Import
       if (!available) return imported.status();
       progress = made_constant.insert(name).second || progress;
     }
-    if (!progress) return imported.status();
+    if (progress) continue;
+    if (!importer.MadeOps()) return imported.status();
+    if (importer.NotAnOp().empty() || unrolled.nodes.size() >= kMaxUnrolled ||
+        !unrolled.nodes.insert(importer.NotAnOp()).second) {
+      unrolled.all = true;
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,12 @@ struct ImportOptions {
   // Inputs have the shapes of their examples instead of those declared.
   bool shapes_of_examples = false;
 
+  // The seed of operators that draw random numbers and have none of their own. ONNX does not say
+  // how they draw: it is by Philox (ops/draws.h), anew in each run, for which the program has a
+  // variable of its own that counts runs, "run_counter" i64[]. Without a seed such operators are
+  // refused.
+  std::optional<int64_t> seed = 0;
+
   // Numbers for named dims ("batch"); others stay symbols of the program.
   std::map<std::string, int64_t> dims = {};
 };
@@ -63,6 +70,9 @@ struct ImportedModel {
 // known from some version on (graph/onnx/lower/), ai.onnx.preview.training 1, and functions of
 // the model itself, which are inlined. Newer sets are refused by number. Named dims become symbols.
 // Whatever depends on constants and known shapes alone is computed now where its value is needed.
+// Loops and branches become ops (graph/control_flow.h) where they keep to what those can: tensors
+// whose shapes stay. Otherwise the branch taken, or the loop's steps one after the other, stand in
+// their place, which must then be known.
 //
 // Errors: bytes that are no model, or a damaged one; what is not supported, by operator, domain,
 // version, types and node; FailedPrecondition where an input's value must be known, naming the

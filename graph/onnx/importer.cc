@@ -7,6 +7,8 @@
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
 #include "graph/program.h"
+#include "ops/arithmetic.h"
+#include "ops/builder.h"
 #include "ops/cast.h"
 
 namespace adjoint::onnx {
@@ -139,16 +141,56 @@ bool Scope::Add(absl::string_view name, Value value) {
 }
 
 Importer::Importer(const pb::ModelProto& model, const ImportOptions& options,
-                   const std::string& folder, const MadeConstant& made_constant)
+                   const std::string& folder, const MadeConstant& made_constant,
+                   const Unrolled& unrolled)
     : model_(model),
       options_(options),
       folder_(folder),
       made_constant_(made_constant),
+      unrolled_(unrolled),
       graph_(std::make_shared<graph::Graph>()),
       knowledge_(*graph_) {}
 
 std::vector<std::string> Importer::Missing() const {
   return {knowledge_.missing().begin(), knowledge_.missing().end()};
+}
+
+ops::Var Importer::RunCounter() {
+  if (run_counter_.valid()) return run_counter_;
+  std::string name = "run_counter";
+  while (result_.variables.Find(name) != nullptr) name += "_";
+  const TensorSpec spec{DType::kI64, Shape{}};
+  run_counter_ = graph_->Input(name, spec);
+  result_.variables.Set(name, Tensor::Zeros(spec));
+  result_.program.states.push_back({name, run_counter_, ops::Add(run_counter_, 1)});
+  return run_counter_;
+}
+
+// The name of a node's first output that has one.
+std::string FirstOutput(const pb::NodeProto& node) {
+  for (const std::string& name : node.output()) {
+    if (!name.empty()) return name;
+  }
+  return "";
+}
+
+bool Importer::MayBeAnOp(const pb::NodeProto& node) const {
+  return !unrolled_.Contains(FirstOutput(node));
+}
+
+void Importer::EndOp(const pb::NodeProto& node, bool ok) {
+  if (!ok && not_an_op_.empty()) not_an_op_ = FirstOutput(node);
+}
+
+bool Importer::InLoopStep() const {
+  return std::any_of(bodies_.begin(), bodies_.end(), [](const OpenBody& b) { return b.is_loop; });
+}
+
+bool Importer::ok() const {
+  return graph_->status().ok() &&
+         std::all_of(bodies_.begin(), bodies_.end(), [](const OpenBody& b) {
+           return b.builder == nullptr || b.builder->status().ok();
+         });
 }
 
 absl::Status Importer::CheckModel() {
@@ -483,6 +525,9 @@ absl::StatusOr<Values> Importer::ApplyLowering(const Lowering& row, NodeContext&
   Values outputs = row.lower(context);
   ADJOINT_RETURN_IF_ERROR(context.status());
   ADJOINT_RETURN_IF_ERROR(graph_->status());
+  for (const OpenBody& body : bodies_) {
+    if (body.builder != nullptr) ADJOINT_RETURN_IF_ERROR(body.builder->status());
+  }
   if (const pb::AttributeProto* attribute = context.UnreadAttribute()) {
     return absl::UnimplementedError(
         absl::StrCat("attribute '", attribute->name(), "' is not known to this version of it"));

@@ -49,19 +49,58 @@ class Scope {
 // What earlier attempts at a model have shown: inputs and initializers that must be constants.
 using MadeConstant = std::set<std::string>;
 
+// What earlier attempts have shown of control flow: the nodes, by their first outputs, that cannot
+// be ops.
+struct Unrolled {
+  std::set<std::string> nodes;
+  bool all = false;
+
+  bool Contains(const std::string& node) const { return all || nodes.contains(node); }
+};
+
 // One attempt to import a model.
 class Importer {
  public:
   Importer(const pb::ModelProto& model, const ImportOptions& options, const std::string& folder,
-           const MadeConstant& made_constant);
+           const MadeConstant& made_constant, const Unrolled& unrolled);
 
   absl::StatusOr<ImportedModel> Import();
 
   // After Import() failed: the inputs and weights whose value was asked for.
   std::vector<std::string> Missing() const;
+  // After it failed: the node of control flow that could not become an op, the innermost; empty
+  // when it was none.
+  const std::string& NotAnOp() const { return not_an_op_; }
+  // Whether any node of control flow has become an op.
+  bool MadeOps() const { return made_ops_; }
 
   // For lowerings.
   graph::Graph& graph() { return *graph_; }
+  const ImportOptions& options() const { return options_; }
+  // The number of the run, i64[]: a variable that the program counts up.
+  ops::Var RunCounter();
+
+  // Control flow as ops. While a Body lives, nodes are added to the body of an op, whose vars have
+  // the builder `body`; a null one is none.
+  class Body {
+   public:
+    Body(Importer& importer, const ops::Builder* body, bool is_loop) : importer_(importer) {
+      importer_.bodies_.push_back({body, is_loop});
+    }
+    ~Body() { importer_.bodies_.pop_back(); }
+    Body(const Body&) = delete;
+    Body& operator=(const Body&) = delete;
+
+   private:
+    Importer& importer_;
+  };
+  bool MayBeAnOp(const pb::NodeProto& node) const;
+  // Says that the lowering of this node as an op is under way, and how it ended.
+  void BeginOp() { made_ops_ = true; }
+  void EndOp(const pb::NodeProto& node, bool ok);
+  bool InLoopStep() const;
+  // Whether the graph and all bodies under construction are free of errors.
+  bool ok() const;
   Knowledge& knowledge() { return knowledge_; }
   absl::StatusOr<Tensor> ReadTensor(const pb::TensorProto& message) const {
     return FromProto(message, folder_);
@@ -96,11 +135,20 @@ class Importer {
   const ImportOptions& options_;
   const std::string folder_;
   const MadeConstant& made_constant_;
+  const Unrolled& unrolled_;
   OperatorSets sets_;
   std::vector<std::unique_ptr<OperatorSets>> function_sets_;
   std::shared_ptr<graph::Graph> graph_;
   Knowledge knowledge_;
   ImportedModel result_;
+  ops::Var run_counter_;
+  struct OpenBody {
+    const ops::Builder* builder;
+    bool is_loop;
+  };
+  std::vector<OpenBody> bodies_;
+  bool made_ops_ = false;
+  std::string not_an_op_;
   int depth_ = 0;  // of graphs and functions inside each other
   int64_t num_lowered_ = 0;
 };

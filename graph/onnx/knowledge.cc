@@ -71,6 +71,10 @@ absl::Status Knowledge::Evaluate(int id) {
 }
 
 absl::StatusOr<Tensor> Knowledge::Get(Var v) {
+  if (v.builder != &graph_) {
+    return absl::FailedPreconditionError(
+        "it must be known when the model is imported, but it is computed in a loop or branch");
+  }
   std::vector<int> nodes;
   std::vector<std::string> inputs;
   Collect(v, &nodes, &inputs);
@@ -94,7 +98,7 @@ absl::StatusOr<Tensor> Knowledge::Get(Var v) {
 }
 
 std::optional<Tensor> Knowledge::Find(Var v) {
-  if (!v.valid() || !IsKnown(v.node)) return std::nullopt;
+  if (!v.valid() || v.builder != &graph_ || !IsKnown(v.node)) return std::nullopt;
   absl::StatusOr<Tensor> value = Get(v);
   if (!value.ok()) return std::nullopt;
   return *std::move(value);

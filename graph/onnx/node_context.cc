@@ -47,6 +47,8 @@ NodeContext::NodeContext(Importer& importer, const pb::NodeProto& node, int64_t 
       scope_(scope),
       inputs_(std::move(inputs)) {}
 
+bool NodeContext::ok() const { return status_.ok() && importer_.ok(); }
+
 Var NodeContext::Fail(absl::Status status) {
   if (status_.ok()) status_ = std::move(status);
   return Var{&graph_, -1, 0};

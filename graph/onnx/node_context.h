@@ -109,7 +109,7 @@ class NodeContext {
   Var Fail(absl::Status status);
   Var Unsupported(absl::string_view what);
   const absl::Status& status() const { return status_; }
-  bool ok() const { return status_.ok() && graph_.status().ok(); }
+  bool ok() const;
 
   // An attribute that no reader has asked for, if any.
   const pb::AttributeProto* UnreadAttribute() const;

@@ -1,15 +1,14 @@
 #include "ops/indexing.h"
 
-#include <algorithm>
-#include <cstring>
-#include <map>
-#include <numeric>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "graph/onnx/lower/helpers.h"
 #include "ops/arithmetic.h"
 #include "ops/comparison.h"
 #include "ops/gather_nd.h"
+#include "ops/nonzero.h"
 #include "ops/scatter.h"
 #include "ops/shape_ops.h"
 #include "ops/sort.h"
@@ -113,22 +112,9 @@ Values Compress(NodeContext& c) {
 Values NonZero(NodeContext& c) {
   const Tensor x = c.Known(0);
   if (!c.ok()) return {};
-  const std::vector<int64_t> extents = x.shape().Extents();
-  const int64_t rank = static_cast<int64_t>(extents.size());
-  std::vector<int64_t> found;
-  for (int64_t i = 0; i < x.size(); ++i) {
-    if (x.ValueAt(i) != 0) found.push_back(i);
-  }
-  const int64_t n = static_cast<int64_t>(found.size());
-  std::vector<int64_t> coordinates(rank * n);
-  for (int64_t k = 0; k < n; ++k) {
-    int64_t rest = found[k];
-    for (int64_t axis = rank - 1; axis >= 0; --axis) {
-      coordinates[axis * n + k] = rest % extents[axis];
-      rest /= extents[axis];
-    }
-  }
-  return One(c.Constant(Tensor::Of<int64_t>({rank, n}, coordinates)));
+  absl::StatusOr<Tensor> places = ops::NonZeroOf(x);
+  if (!places.ok()) return One(c.Fail(places.status()));
+  return One(c.Constant(*std::move(places)));
 }
 
 // The slices of an axis (or the elements, without one) that differ, in ascending order or in that
@@ -137,59 +123,19 @@ Values NonZero(NodeContext& c) {
 Values Unique(NodeContext& c) {
   const bool sorted = c.Flag("sorted", true);
   const Tensor x = c.Known(0);
-  const bool flat = !c.HasAttr("axis");
-  const int axis = flat ? 0 : c.Axis(c.Int("axis", 0), x.shape().rank());
+  std::optional<int64_t> axis;
+  if (c.HasAttr("axis")) axis = c.Axis(c.Int("axis", 0), x.shape().rank());
   if (!c.ok()) return {};
-  int64_t before = 1, after = 1;
-  const int64_t extent = flat ? x.size() : x.shape()[axis];
-  for (int i = 0; !flat && i < x.shape().rank(); ++i) {
-    if (i < axis) before *= x.shape()[i];
-    if (i > axis) after *= x.shape()[i];
-  }
-  const auto at = [&](int64_t slice, int64_t k) {  // element k of a slice
-    return x.ValueAt((k / after * extent + slice) * after + k % after);
-  };
-  const auto compare = [&](int64_t a, int64_t b) {
-    for (int64_t k = 0; k < before * after; ++k) {
-      const double u = at(a, k), v = at(b, k);
-      if (u != v) return u < v ? -1 : 1;
-    }
-    return 0;
-  };
-  std::vector<int64_t> order(extent);
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return compare(a, b) < 0; });
-  // Groups of equal slices, each by its first place.
-  std::vector<int64_t> first, counts, group(extent);
-  for (int64_t i = 0; i < extent; ++i) {
-    if (i == 0 || compare(order[i - 1], order[i]) != 0) {
-      first.push_back(order[i]);
-      counts.push_back(0);
-    }
-    ++counts.back();
-    group[order[i]] = static_cast<int64_t>(first.size()) - 1;
-  }
-  const int64_t n = static_cast<int64_t>(first.size());
-  std::vector<int64_t> rank(n);  // of a group among the results
-  std::iota(rank.begin(), rank.end(), 0);
-  if (!sorted) {
-    std::vector<int64_t> by_first(n);
-    std::iota(by_first.begin(), by_first.end(), 0);
-    std::sort(by_first.begin(), by_first.end(),
-              [&](int64_t a, int64_t b) { return first[a] < first[b]; });
-    for (int64_t i = 0; i < n; ++i) rank[by_first[i]] = i;
-  }
-  std::vector<int64_t> firsts(n), inverse(extent), sizes(n);
-  for (int64_t g = 0; g < n; ++g) {
-    firsts[rank[g]] = first[g];
-    sizes[rank[g]] = counts[g];
-  }
-  for (int64_t i = 0; i < extent; ++i) inverse[i] = rank[group[i]];
+  absl::StatusOr<ops::UniqueTensors> found = ops::UniqueOf(x, axis, sorted);
+  if (!found.ok()) return One(c.Fail(found.status()));
+  // Gathered rather than constant, so that a gradient goes to the elements found.
   Var operand = c.In(0);
-  if (flat && operand.shape().rank() != 1) operand = ops::Reshape(operand, Shape{x.size()});
-  return {Take(c, operand, axis, firsts), c.ConstantInts(firsts), c.ConstantInts(inverse),
-          c.ConstantInts(sizes)};
+  if (!axis.has_value() && operand.shape().rank() != 1) {
+    operand = ops::Reshape(operand, Shape{x.size()});
+  }
+  const Var first = c.Constant(found->first);
+  return {ops::Gather(operand, first, axis.value_or(0)), first, c.Constant(found->inverse),
+          c.Constant(found->counts)};
 }
 
 // As NumPy's fancy writing in older models: ScatterElements.
@@ -217,8 +163,8 @@ constexpr Lowering kRows[] = {
     {"ScatterND", 11, 3, 3, ScatterND},
     {"OneHot", 9, 3, 3, OneHot, Takes::kAny},
     {"Compress", 9, 2, 2, Compress, Takes::kAny},
-    {"NonZero", 9, 1, 1, NonZero, Takes::kAny},
-    {"Unique", 11, 1, 1, Unique, Takes::kAny},
+    {"NonZero", 9, 1, 1, NonZero},
+    {"Unique", 11, 1, 1, Unique},
     {"TopK", 10, 2, 2, TopK, Takes::kAny},
 };
 

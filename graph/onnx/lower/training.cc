@@ -1,10 +1,12 @@
 #include "absl/strings/str_cat.h"
+#include "graph/gradients.h"
+#include "graph/onnx/importer.h"
 #include "graph/onnx/lower/helpers.h"
 #include "ops/arithmetic.h"
 #include "ops/comparison.h"
 
-// One step of an optimizer (domain ai.onnx.preview.training): inputs are the rate, the number of
-// steps so far, and then, each for all parameters, values, gradients and slots.
+// Domain ai.onnx.preview.training: gradients, and one step of an optimizer, whose inputs are the
+// rate, the number of steps so far, and then, each for all parameters, values, gradients and slots.
 
 namespace adjoint::onnx {
 namespace {
@@ -90,9 +92,44 @@ Values Momentum(NodeContext& c) {
   return Joined({x, v});
 }
 
+// d(sum of y) / dx for each of `xs`, where y and all that it is made of are values of the graph
+// around. Inputs are the values of `xs` and then of `zs`, which are held fixed.
+Values Gradient(NodeContext& c) {
+  const std::vector<std::string> xs = c.Strings("xs"), zs = c.Strings("zs");
+  const std::string y_name = c.String("y", "");
+  std::vector<std::string> names = xs;
+  names.insert(names.end(), zs.begin(), zs.end());
+  if (!c.ok()) return {};
+  if (static_cast<int>(names.size()) != c.num_inputs() || xs.empty()) {
+    return One(c.Fail(absl::StrCat("'xs' and 'zs' name ", names.size(), " values, but it has ",
+                                   c.num_inputs(), " inputs")));
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    const Value* const value = c.scope()->Find(names[i]);
+    if (value == nullptr || !value->is_tensor()) {
+      return One(c.Fail(absl::StrCat("'", names[i], "' names no tensor")));
+    }
+    if (value->var != c.In(static_cast<int>(i))) {
+      return One(
+          c.Unsupported(absl::StrCat("a gradient at another value than that of '", names[i], "'")));
+    }
+  }
+  const Value* const y = c.scope()->Find(y_name);
+  if (y == nullptr || !y->is_tensor()) {
+    return One(c.Fail(absl::StrCat("y is '", y_name, "', which names no tensor")));
+  }
+  std::vector<Var> at;
+  for (size_t i = 0; i < xs.size(); ++i) at.push_back(c.In(static_cast<int>(i)));
+  if (!c.ok()) return {};
+  Values gradients;
+  for (Var v : graph::Gradients(y->var, at)) gradients.push_back(v);
+  return gradients;
+}
+
 constexpr Lowering kRows[] = {
     {"Adagrad", 1, 5, kVariadic, Adagrad},
     {"Adam", 1, 6, kVariadic, Adam},
+    {"Gradient", 1, 1, kVariadic, Gradient, Takes::kAny},
     {"Momentum", 1, 5, kVariadic, Momentum},
 };
 
