@@ -9,14 +9,17 @@
 
 #include "core/philox.h"
 #include "graph/function.h"
+#include "graph/gradients.h"
 #include "graph/onnx/export.h"
 #include "graph/onnx/import.h"
+#include "graph/passes/pass.h"
 #include "ops/activations.h"
 #include "ops/arg_reduce.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
 #include "ops/conv.h"
+#include "ops/factorizations.h"
 #include "ops/indexing.h"
 #include "ops/layer_norm.h"
 #include "ops/matmul.h"
@@ -130,15 +133,61 @@ TEST(OnnxExportTest, Convolutions) {
 
 TEST(OnnxExportTest, WhatHasNoFormIsNamed) {
   auto graph = std::make_shared<Graph>();
-  const Var x = graph->Input("x", {DType::kF32, {4}});
+  const Var x = graph->Input("x", {DType::kF32, {4, 4}});
+  Program program{.name = "p", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
+  program.AddInput("x", x);
+  program.AddOutput("y", ops::Cholesky(x));
+  const auto model = ExportModel(program, {});
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(model.status().message()), HasSubstr("cholesky(%0:x f32[4,4])"));
+}
+
+// A mask and its use in the gradient are one draw, and what numbers the runs stays behind.
+TEST(OnnxExportTest, DrawsAreTheReadersOwn) {
+  auto graph = std::make_shared<Graph>();
+  const Var x = graph->Input("x", {DType::kF32, {Dim::Symbol("n")}});
   const Var seed = graph->Input("seed", {DType::kI64, {}});
+  const Var step = graph->Input("step", {DType::kI64, {}});
   Program program{.name = "p", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
   program.AddInput("x", x);
   program.AddInput("seed", seed);
-  program.AddOutput("y", ops::Dropout(x, 0.5, seed, seed));
-  const auto model = ExportModel(program, {});
-  EXPECT_EQ(model.status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(model.status().message()), HasSubstr("dropout"));
+  program.states.push_back({"step", step, ops::Add(step, 1)});
+  const Var y = ops::Dropout(x, 0.5, seed, step);
+  program.AddOutput("y", y);
+  program.AddOutput("dx", graph::Gradients(ops::Sum(ops::Square(y)), {{x}})[0]);
+  graph::VariableStore variables;
+  variables.Set("step", Tensor::Scalar<int64_t>(0));
+  const auto model = ExportModel(program, variables);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_NO_THROW(::onnx::checker::check_model(*model));
+  int draws = 0;
+  for (const auto& node : model->graph().node()) draws += node.op_type() == "Dropout";
+  EXPECT_EQ(draws, 1);
+  auto imported = ImportModelBytes(model->SerializeAsString());
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  const auto out = RunModel(*imported, {{"x", Tensor::Of<float>({4}, {1, 2, 3, 4})},
+                                        {"seed", Tensor::Scalar<int64_t>(0)}});
+  ASSERT_TRUE(out.ok()) << out.status();
+  for (int i = 0; i < 4; ++i) {  // 2 y 2, or both 0
+    EXPECT_FLOAT_EQ((*out)[1].tensor.data<float>()[i], 4 * (*out)[0].tensor.data<float>()[i]);
+  }
+}
+
+TEST(OnnxExportTest, WhatPassesFusedIsTakenApart) {
+  auto graph = std::make_shared<Graph>();
+  const Var x = graph->Input("x", {DType::kF32, {3, 4}});
+  const Var w = graph->Input("w", {DType::kF32, {4, 2}});
+  const Var b = graph->Input("b", {DType::kF32, {2}});
+  Program program{.name = "p", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
+  program.AddInput("x", x);
+  program.AddInput("w", w);
+  program.AddInput("b", b);
+  const Var h = ops::Relu(ops::Add(ops::MatMul(x, w), b));
+  program.AddOutput("y", ops::Add(ops::Mul(ops::Exp(h), h), 1));
+  ASSERT_TRUE(graph->status().ok()) << graph->status();
+  const auto optimized = graph::RunPasses(program, {});
+  ASSERT_TRUE(optimized.ok()) << optimized.status();
+  RoundTrip(*optimized, {}, {Random({3, 4}), Random({4, 2}), Random({2})});
 }
 
 TEST(OnnxExportTest, VariablesMustBeThereAndStay) {
