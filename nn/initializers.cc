@@ -177,6 +177,12 @@ absl::StatusOr<Tensor> Initializer::Draw(const TensorSpec& spec, uint64_t seed,
     return absl::InvalidArgumentError(
         absl::StrCat("initializer '", text_, "' draws floats, not ", spec.ToString()));
   }
+  if (value_.has_value()) {
+    if (value_->spec() == spec) return *value_;
+    return absl::InvalidArgumentError(absl::StrCat("the tensor given is ",
+                                                   value_->spec().ToString(),
+                                                   ", but the variable is ", spec.ToString()));
+  }
   ADJOINT_ASSIGN_OR_RETURN(const CallText call, ParseCall(text_));
   ADJOINT_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(spec));
   PhiloxEngine engine(RandomStream{

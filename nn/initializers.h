@@ -2,6 +2,7 @@
 #define ADJOINT_NN_INITIALIZERS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -34,6 +35,9 @@ class Initializer {
   Initializer(const char* text) : text_(text) {}             // NOLINT: implicit
   Initializer(std::string text) : text_(std::move(text)) {}  // NOLINT: implicit
 
+  // Begins as this tensor. Its text, "given", makes no initializer.
+  Initializer(Tensor value) : text_("given"), value_(std::move(value)) {}  // NOLINT: implicit
+
   const std::string& text() const { return text_; }
 
   // A tensor of `spec` (floating). Its numbers depend on the seed, the path (the variable's name in
@@ -42,6 +46,7 @@ class Initializer {
 
  private:
   std::string text_;
+  std::optional<Tensor> value_;
 };
 
 Initializer Constant(double value);

@@ -185,6 +185,8 @@ class Model {
   bool compiled() const { return optimizer_ != nullptr; }
   int64_t epochs_trained() const { return epochs_trained_; }
   const Network& network() const { return network_; }
+  // What the weights were made for: a type an input. Empty before they are.
+  const std::vector<ValueSpec>& input_specs() const { return built_for_; }
 
   // Weights ("dense/kernel") and the optimizer's state ("optimizer/..."). Values of the same spec
   // may be set.
