@@ -1,9 +1,14 @@
 #include "apps/conformance/conformance.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -269,6 +274,60 @@ Outcome RunTest(const Test& test) {
   } catch (const std::exception& error) {  // no memory, mostly
     return {Outcome::Kind::kFailed, error.what()};
   }
+}
+
+Outcome RunTestApart(const Test& test, int max_seconds) {
+  const auto failed = [](absl::string_view why) {
+    return Outcome{Outcome::Kind::kFailed, std::string(why)};
+  };
+  int ends[2];
+  if (pipe(ends) != 0) return failed("no pipe for its result");
+  const pid_t child = fork();
+  if (child < 0) {
+    close(ends[0]);
+    close(ends[1]);
+    return failed("no process for it");
+  }
+  if (child == 0) {
+    close(ends[0]);
+    const rlim_t seconds = static_cast<rlim_t>(max_seconds);
+    const rlimit limit{seconds, seconds + 1};
+    setrlimit(RLIMIT_CPU, &limit);
+    alarm(4 * static_cast<unsigned>(max_seconds));  // should it sleep for ever
+    const Outcome outcome = RunTest(test);
+    std::string message(1, static_cast<char>(outcome.kind));
+    message += outcome.why;
+    size_t written = 0;
+    while (written < message.size()) {
+      const ssize_t n = write(ends[1], message.data() + written, message.size() - written);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      written += static_cast<size_t>(n);
+    }
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string message;
+  char buffer[4096];
+  while (true) {
+    const ssize_t n = read(ends[0], buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    message.append(buffer, static_cast<size_t>(n));
+  }
+  close(ends[0]);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status)) {
+    if (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGALRM) {
+      return failed(absl::StrCat("it takes more than ", max_seconds, " seconds"));
+    }
+    return failed(absl::StrCat("its process was ended by signal ", WTERMSIG(status), ", ",
+                               strsignal(WTERMSIG(status))));
+  }
+  if (message.empty()) return failed("its process ended without a result");
+  return {static_cast<Outcome::Kind>(message[0]), message.substr(1)};
 }
 
 absl::StatusOr<UnpackedArchive> UnpackedArchive::Unpack(const std::string& path) {

@@ -40,6 +40,11 @@ struct Outcome {
 // and failed by anything else that goes wrong.
 Outcome RunTest(const Test& test);
 
+// The same in a process of its own, so that nothing that a damaged file brings about, a loop
+// without end or a lack of memory, reaches the caller: such a test has failed. Requires that the
+// calling process has no threads.
+Outcome RunTestApart(const Test& test, int max_seconds = 120);
+
 // Unpacks an archive of tests into a new folder, which is removed again.
 class UnpackedArchive {
  public:

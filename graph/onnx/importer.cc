@@ -108,6 +108,14 @@ void ResolveReferences(const pb::NodeProto& call, pb::GraphProto* graph) {
   for (pb::NodeProto& node : *graph->mutable_node()) ResolveReferences(call, &node);
 }
 
+// The name of a node's first output that has one.
+std::string FirstOutput(const pb::NodeProto& node) {
+  for (const std::string& name : node.output()) {
+    if (!name.empty()) return name;
+  }
+  return "";
+}
+
 bool Contradicts(const Shape& declared, const Shape& fed) {
   if (declared.rank() != fed.rank()) return true;
   for (int axis = 0; axis < fed.rank(); ++axis) {
@@ -164,14 +172,6 @@ ops::Var Importer::RunCounter() {
   result_.variables.Set(name, Tensor::Zeros(spec));
   result_.program.states.push_back({name, run_counter_, ops::Add(run_counter_, 1)});
   return run_counter_;
-}
-
-// The name of a node's first output that has one.
-std::string FirstOutput(const pb::NodeProto& node) {
-  for (const std::string& name : node.output()) {
-    if (!name.empty()) return name;
-  }
-  return "";
 }
 
 bool Importer::MayBeAnOp(const pb::NodeProto& node) const {

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -56,6 +58,36 @@ TEST(OnnxConformanceTest, ADamagedFileFailsItsTestAlone) {
   const auto report = nlohmann::json::parse(ReadAll(place.here() / "report.json"));
   EXPECT_TRUE(report["failed"].contains("test_damaged"));
   EXPECT_TRUE(report["passed"].empty());
+}
+
+TEST(OnnxConformanceTest, ALoopWithoutEndFailsItsTestAlone) {
+  // Loop("", condition = true, x) whose step gives its condition and x back.
+  constexpr char kModel[] =
+      "ir_version: 8 opset_import { version: 17 } graph { name: 'g' "
+      "node { op_type: 'Loop' input: '' input: 'c' input: 'x' output: 'y' attribute { name: 'body' "
+      "type: GRAPH g { name: 'step' input { name: 'i' type { tensor_type { elem_type: 7 } } } "
+      "input { name: 'k' type { tensor_type { elem_type: 9 } } } "
+      "input { name: 'v' type { tensor_type { elem_type: 1 } } } "
+      "node { op_type: 'Identity' input: 'k' output: 'l' } "
+      "node { op_type: 'Neg' input: 'v' output: 'w' } output { name: 'l' } output { name: 'w' } } "
+      "} } input { name: 'c' type { tensor_type { elem_type: 9 shape { } } } } "
+      "input { name: 'x' type { tensor_type { elem_type: 1 shape { } } } } output { name: 'y' } }";
+  const Place place("endless");
+  const fs::path folder = place.here() / "test_endless", data = folder / "test_data_set_0";
+  fs::create_directories(data);
+  const auto write = [](const fs::path& path, google::protobuf::Message&& message,
+                        const std::string& text) {
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message));
+    WriteAll(path, message.SerializeAsString());
+  };
+  write(folder / "model.onnx", ::onnx::ModelProto(), kModel);
+  write(data / "input_0.pb", ::onnx::TensorProto(), "data_type: 9 int32_data: 1");
+  write(data / "input_1.pb", ::onnx::TensorProto(), "data_type: 1 float_data: 1");
+  const auto tests = conformance::FindTests(folder.string());
+  ASSERT_TRUE(tests.ok()) << tests.status();
+  const conformance::Outcome outcome = conformance::RunTestApart(tests->at(0), /*max_seconds=*/1);
+  EXPECT_EQ(outcome.kind, conformance::Outcome::Kind::kFailed);
+  EXPECT_EQ(outcome.why, "it takes more than 1 seconds");
 }
 
 // A name in the file that is no UTF-8 does not get into what is printed.

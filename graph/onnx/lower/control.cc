@@ -24,6 +24,9 @@ namespace {
 using ops::Var;
 using Vars = absl::Span<const Var>;
 
+// Of a loop whose steps are numbered by a tensor.
+constexpr int64_t kMaxSteps = int64_t{1} << 28;
+
 // The values as tensors; nothing when one is none.
 std::optional<std::vector<Var>> Tensors(const Values& values) {
   std::vector<Var> vars;
@@ -236,6 +239,9 @@ Values Loop(NodeContext& c) {
   if (holds && count.has_value() && count->size() == 1) {
     // A single step, or none, is no loop.
     if (IntAt(*count, 0) < 2) return UnrolledLoop(c, body, std::move(carried));
+    if (IntAt(*count, 0) > kMaxSteps) {
+      return One(c.Unsupported(absl::StrCat("it has more than ", kMaxSteps, " iterations")));
+    }
     return AsOp(c, [&] { return CountedLoop(c, loop, IntAt(*count, 0)); });
   }
   // How many values are stacked must be known.
