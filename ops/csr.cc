@@ -223,6 +223,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> TransposedSimd(const KernelRequest& requ
   return MakeCsrTransposedMatMul(s.rows, s.cols, s.capacity, s.n);
 }
 
+absl::StatusOr<std::unique_ptr<Kernel>> SampledSimd(const KernelRequest& request) {
+  if (request.outputs[0].dtype != DType::kF32) return std::unique_ptr<Kernel>();
+  const Sizes s(request);
+  return MakeCsrSampledMatMul(s.rows, s.cols, s.capacity, s.n);
+}
+
 }  // namespace
 
 Var MatMul(const CsrVar& x, Operand dense) {
@@ -266,7 +272,7 @@ const OpDef& CsrSampledMatMulOp() {
       .attrs = {{"cols", AttrKind::kInt}},
       .infer = InferSampled,
       .vjp = SampledVjp,
-      .kernels = {{"reference", SampledReference}},
+      .kernels = {{"simd", SampledSimd}, {"reference", SampledReference}},
   };
   return *op;
 }

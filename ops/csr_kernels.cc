@@ -300,4 +300,56 @@ std::unique_ptr<Kernel> MakeCsrTransposedMatMul(int64_t rows, int64_t cols, int6
   });
 }
 
+namespace {
+
+struct SampledOperands {
+  CsrPattern x;
+  const float* lhs;
+  const float* rhs;
+  float* out;
+  int64_t n;
+};
+
+struct SampledLoop {
+  static constexpr int kLanes = 16;
+
+  static ADJOINT_INLINE float Dot(const float* a, const float* b, int64_t n) {
+    float sums[kLanes] = {};
+    int64_t j = 0;
+    for (; j + kLanes <= n; j += kLanes) {
+      ADJOINT_LANES(lane, kLanes) sums[lane] += a[j + lane] * b[j + lane];
+    }
+    for (int lane = 0; j < n; ++j, ++lane) sums[lane] += a[j] * b[j];
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+      for (int lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
+    }
+    return sums[0];
+  }
+
+  static ADJOINT_INLINE void Run(const SampledOperands& o) {
+    for (int64_t row = 0; row < o.x.rows; ++row) {
+      const float* const a = o.lhs + row * o.n;
+      for (int64_t i = o.x.ranges[2 * row]; i < o.x.ranges[2 * row + 1]; ++i) {
+        o.out[i] += Dot(a, o.rhs + int64_t{o.x.columns[i]} * o.n, o.n);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> MakeCsrSampledMatMul(int64_t rows, int64_t cols, int64_t capacity,
+                                             int64_t n) {
+  const auto run = Simd<SampledLoop>::Select();
+  return MakeKernel([=](const KernelArgs& args) {
+    const CsrPattern x{In<int64_t>(args, 0), In<int32_t>(args, 1), rows, cols, capacity};
+    absl::Status valid = CheckCsrPattern("csr_sampled_matmul", x);
+    if (!valid.ok()) return valid;
+    float* const out = Out<float>(args);
+    std::fill(out, out + capacity, 0.0f);
+    run({x, In<float>(args, 2), In<float>(args, 3), out, n});
+    return absl::OkStatus();
+  });
+}
+
 }  // namespace adjoint::ops

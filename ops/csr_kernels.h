@@ -33,6 +33,12 @@ std::unique_ptr<Kernel> MakeCsrMatMul(int64_t rows, int64_t cols, int64_t capaci
 std::unique_ptr<Kernel> MakeCsrTransposedMatMul(int64_t rows, int64_t cols, int64_t capacity,
                                                 int64_t n);
 
+// The entries of lhs rhs^T at the places of x in f32: inputs ranges, columns, lhs [rows, n], rhs
+// [cols, n]. Products are summed in lanes whose number is the same on every CPU. On one thread, for
+// rows may share entries.
+std::unique_ptr<Kernel> MakeCsrSampledMatMul(int64_t rows, int64_t cols, int64_t capacity,
+                                             int64_t n);
+
 }  // namespace adjoint::ops
 
 #endif  // ADJOINT_OPS_CSR_KERNELS_H_

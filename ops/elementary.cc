@@ -129,6 +129,21 @@ OpDef FunctionOp(const char* name, const OpDef& (*self)(), TileFnTable tile, Ref
   };
 }
 
+// Tiles that call the C library for each element: the kernel says so.
+KernelDef LibmKernel(const OpDef& (*op)()) {
+  KernelDef kernel = TileKernel(op);
+  kernel.name = "libm";
+  return kernel;
+}
+
+template <class Reference>
+OpDef LibmOp(const char* name, const OpDef& (*self)(), TileFnTable tile, Reference reference,
+             Var (*slope)(Var x, Var out), const char* onnx_name) {
+  OpDef op = FunctionOp(name, self, std::move(tile), reference, slope, onnx_name);
+  op.kernels[0] = LibmKernel(self);
+  return op;
+}
+
 // 1 - x^2 without cancellation near 1.
 Var OneMinusSquare(Var x) { return Mul(Sub(1.0, x), Add(1.0, x)); }
 
@@ -169,21 +184,21 @@ const OpDef& Log1pOp() {
 }
 
 const OpDef& Exp2Op() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "exp2", Exp2Op, LibmTile<Exp2Fn>, [](auto x) { return std::exp2(x); },
       [](Var, Var out) { return Mul(out, kLn2); }, ""));
   return *op;
 }
 
 const OpDef& Log2Op() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "log2", Log2Op, LibmTile<Log2Fn>, [](auto x) { return std::log2(x); },
       [](Var x, Var) { return Div(1 / kLn2, x); }, ""));
   return *op;
 }
 
 const OpDef& Log10Op() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "log10", Log10Op, LibmTile<Log10Fn>, [](auto x) { return std::log10(x); },
       [](Var x, Var) { return Div(1 / kLn10, x); }, ""));
   return *op;
@@ -204,63 +219,63 @@ const OpDef& CosOp() {
 }
 
 const OpDef& TanOp() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "tan", TanOp, LibmTile<TanFn>, [](auto x) { return std::tan(x); },
       [](Var, Var out) { return Add(Square(out), 1.0); }, "Tan"));
   return *op;
 }
 
 const OpDef& AsinOp() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "asin", AsinOp, LibmTile<AsinFn>, [](auto x) { return std::asin(x); },
       [](Var x, Var) { return Rsqrt(OneMinusSquare(x)); }, "Asin"));
   return *op;
 }
 
 const OpDef& AcosOp() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "acos", AcosOp, LibmTile<AcosFn>, [](auto x) { return std::acos(x); },
       [](Var x, Var) { return Neg(Rsqrt(OneMinusSquare(x))); }, "Acos"));
   return *op;
 }
 
 const OpDef& AtanOp() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "atan", AtanOp, LibmTile<AtanFn>, [](auto x) { return std::atan(x); },
       [](Var x, Var) { return Reciprocal(Add(Square(x), 1.0)); }, "Atan"));
   return *op;
 }
 
 const OpDef& SinhOp() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "sinh", SinhOp, LibmTile<SinhFn>, [](auto x) { return std::sinh(x); },
       [](Var x, Var) { return Cosh(x); }, "Sinh"));
   return *op;
 }
 
 const OpDef& CoshOp() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "cosh", CoshOp, LibmTile<CoshFn>, [](auto x) { return std::cosh(x); },
       [](Var x, Var) { return Sinh(x); }, "Cosh"));
   return *op;
 }
 
 const OpDef& AsinhOp() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "asinh", AsinhOp, LibmTile<AsinhFn>, [](auto x) { return std::asinh(x); },
       [](Var x, Var) { return Rsqrt(Add(Square(x), 1.0)); }, "Asinh"));
   return *op;
 }
 
 const OpDef& AcoshOp() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "acosh", AcoshOp, LibmTile<AcoshFn>, [](auto x) { return std::acosh(x); },
       [](Var x, Var) { return Rsqrt(Mul(Sub(x, 1.0), Add(x, 1.0))); }, "Acosh"));
   return *op;
 }
 
 const OpDef& AtanhOp() {
-  static const OpDef* const op = new OpDef(FunctionOp(
+  static const OpDef* const op = new OpDef(LibmOp(
       "atanh", AtanhOp, LibmTile<AtanhFn>, [](auto x) { return std::atanh(x); },
       [](Var x, Var) { return Reciprocal(OneMinusSquare(x)); }, "Atanh"));
   return *op;
@@ -279,7 +294,7 @@ const OpDef& Atan2Op() {
         return List{ForInput(c, 0, [&] { return Mul(scaled, x); }),
                     ForInput(c, 1, [&] { return Neg(Mul(scaled, y)); })};
       },
-      .kernels = {TileKernel(Atan2Op),
+      .kernels = {LibmKernel(Atan2Op),
                   Reference2<TypeSet::kFloats>([](auto y, auto x) { return std::atan2(y, x); })},
       .tile = Atan2Tile,
   };

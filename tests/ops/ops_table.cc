@@ -25,8 +25,9 @@ Made by `bazel run //tests/ops:write_ops_table` from the ops' records and the te
 
 - **types**: element types of the operand that the samples vary: the first floating one, else the first.
 - **kernels**: in order of preference. `onednn` is oneDNN's, `reference` the portable template that every case falls back to, the
-  others are Adjoint's own.
-- **gradient**: the orders of derivatives that are checked by differences in f64; `zero` where it is so by definition.
+  others are Adjoint's own; `libm` calls the C library for each element.
+- **gradient**: the orders of derivatives that are checked by differences in f64, and all there are; `refused` where an error names
+  the op; `zero` where it is so by definition.
 - **f32**: what the kernels in f32 hold against f64, relative to max(1, |value|): the widest tolerance among the samples
   that are the op alone.
 - **ONNX**: the operator of opset 17 with the same meaning.
@@ -86,9 +87,12 @@ std::string Types(const std::vector<const Sample*>& samples) {
 
 std::string Gradient(const OpDef& op, const std::vector<const Sample*>& samples) {
   if (!op.vjp) return "";
-  return std::any_of(samples.begin(), samples.end(), [](const Sample* s) { return s->gradient; })
-             ? "1, 2"
-             : "zero";
+  int orders = -1;
+  for (const Sample* sample : samples) {
+    if (sample->gradient) orders = std::max(orders, sample->orders);
+  }
+  constexpr const char* kTexts[] = {"zero", "refused", "1", "1, 2"};
+  return kTexts[orders + 1];
 }
 
 // Whether the sample is the op alone, rather than a composition that stresses it.

@@ -28,8 +28,9 @@ struct Sample {
   std::vector<SampleArg> args;
   // The op function under test; its first output is the one tests look at unless they look at all.
   std::function<std::vector<ops::Var>(absl::Span<const ops::Var>)> build;
-  bool gradient = true;          // false where the op has none by definition
-  bool in_f64 = true;            // false where the op takes no floating operand
+  bool gradient = true;  // false where the op has none by definition
+  int orders = 2;        // of its derivatives that there are; higher ones are refused by name
+  bool in_f64 = true;    // false where the op takes no floating operand
   double f32_tolerance = 1e-5;   // |f32 - f64| <= tolerance * max(1, |f64|)
   std::string fast_kernel = {};  // the kernel an f32 run must take, "simd"; empty: any
 };

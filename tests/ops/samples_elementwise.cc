@@ -8,6 +8,7 @@
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
 #include "ops/comparison.h"
+#include "tests/ops/samples_of_functions.h"
 
 namespace adjoint::testing {
 namespace {
@@ -17,47 +18,8 @@ using ops::Var;
 using Vars = std::vector<Var>;
 using Args = absl::Span<const Var>;
 
-SampleArg Float(const Shape& shape, double low = -2, double high = 2) {
-  return {.spec = {DType::kF32, shape}, .low = low, .high = high};
-}
-
-SampleArg Of(DType dtype, const Shape& shape, double low = -5, double high = 5) {
-  return {.spec = {dtype, shape}, .low = low, .high = high};
-}
-
 SampleArg Values(const Shape& shape, std::vector<double> values) {
   return {.spec = {DType::kF32, shape}, .values = std::move(values)};
-}
-
-using Unary = Var (*)(Operand);
-using Binary = Var (*)(Operand, Operand);
-
-Sample Of1(const char* op, const char* label, Unary f, SampleArg x) {
-  return {.op = op,
-          .label = label,
-          .args = {std::move(x)},
-          .build = [f](Args v) { return Vars{f(v[0])}; },
-          .fast_kernel = "simd"};
-}
-
-Sample Of2(const char* op, const char* label, Binary f, SampleArg a, SampleArg b) {
-  return {.op = op,
-          .label = label,
-          .args = {std::move(a), std::move(b)},
-          .build = [f](Args v) { return Vars{f(v[0], v[1])}; },
-          .fast_kernel = "simd"};
-}
-
-Sample WithoutGradient(Sample sample) {
-  sample.gradient = false;
-  return sample;
-}
-
-// Of operands that are not floating in any run.
-Sample Fixed(Sample sample) {
-  sample.gradient = false;
-  sample.in_f64 = false;
-  return sample;
 }
 
 // Shapes that broadcast in every way: the same, a row, a column, both sides, numbers, nothing.
