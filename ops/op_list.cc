@@ -30,6 +30,7 @@
 #include "ops/ravel_indices.h"
 #include "ops/reduce.h"
 #include "ops/rounding.h"
+#include "ops/row_updates.h"
 #include "ops/scatter.h"
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
@@ -140,6 +141,7 @@ absl::Span<const OpDef* const> AllOps() {
       &AxisMapOp(),
       &UnfoldOp(),
       &FoldOp(),
+      // factorizations
       &DetOp(),
       &SlogDetOp(),
       &SolveOp(),
@@ -182,6 +184,8 @@ absl::Span<const OpDef* const> AllOps() {
       &SegmentIdsOp(),
       &NonZeroOp(),
       &UniqueOp(),
+      &SumByRowOp(),
+      &UpdateRowsOp(),
       // order
       &ArgSortOp(),
       &TopKIndicesOp(),

@@ -34,6 +34,7 @@ std::vector<ConfigField> Fields(Extensions* e, Counts* counts) {
           {"global_clipnorm", &e->global_clipnorm},
           {"weight_decay", &e->weight_decay},
           {"ema_momentum", &e->ema_momentum, Range::kBelowOne},
+          {"lazy_rows", &e->lazy_rows},
           {"ema_overwrite_frequency", &counts->overwrite},
           {"gradient_accumulation_steps", &counts->accumulate}};
 }
@@ -74,6 +75,9 @@ class ExtendedOptimizer final : public Optimizer {
     if (!e_.schedule.has_value()) return std::nullopt;
     return (*e_.schedule)(step / e_.gradient_accumulation_steps);
   }
+
+  bool is_rowwise() const override { return inner_->is_rowwise() && !averages() && !accumulates(); }
+  bool updates_rows() const override { return e_.lazy_rows; }
 
   std::vector<SlotSpec> Init(absl::Span<const TensorSpec> params) const override {
     std::vector<SlotSpec> specs = inner_->Init(params);
@@ -191,12 +195,21 @@ absl::StatusOr<std::unique_ptr<Optimizer>> Extended(
   if (e.weight_decay > 0 && HasOwnDecay(name)) {
     return Wrong(name, "it has a weight_decay of its own; set that one");
   }
+  if (e.lazy_rows &&
+      (!(*optimizer)->is_rowwise() || e.ema_momentum > 0 || e.gradient_accumulation_steps > 1)) {
+    return Wrong(name, absl::StrCat("lazy_rows is given, but ",
+                                    !(*optimizer)->is_rowwise() ? "it updates parameters as wholes"
+                                    : e.ema_momentum > 0
+                                        ? "averages (ema_momentum) move in every row"
+                                        : "sums of gradients (gradient_accumulation_steps) have "
+                                          "the rows of several steps"));
+  }
   if (e.schedule.has_value() && !e.schedule->status().ok()) {
     return Wrong(name, e.schedule->status().message());
   }
   const bool plain = e.clipvalue == 0 && e.clipnorm == 0 && e.global_clipnorm == 0 &&
                      e.weight_decay == 0 && e.ema_momentum == 0 &&
-                     e.gradient_accumulation_steps == 1 && !e.schedule.has_value();
+                     e.gradient_accumulation_steps == 1 && !e.lazy_rows && !e.schedule.has_value();
   if (plain) return optimizer;
   return std::make_unique<ExtendedOptimizer>(*std::move(optimizer), e);
 }

@@ -28,6 +28,13 @@ struct Extensions {
   // last of them and leaves everything as it is after the others. The optimizer's step, its
   // schedule and the averages count updates.
   int gradient_accumulation_steps = 1;
+  // Parameters of which a batch looks up some rows, as Embedding does, and that nothing else reads
+  // (a regularizer does), are updated in these rows alone: parameter, slots and their decay
+  // elsewhere stay as they are, as in PyTorch's SparseAdam and TensorFlow Addons' LazyAdam. A step
+  // then takes the time of what it looks up rather than that of the whole table. With SGD without
+  // momentum and Adagrad the numbers are those of whole updates. Not for lamb, lbfgs, ema_momentum
+  // or gradient_accumulation_steps.
+  bool lazy_rows = false;
   // Sets the rate before every step, in place of the optimizer's own.
   std::optional<Schedule> schedule = {};
 };

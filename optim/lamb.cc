@@ -32,6 +32,8 @@ class Lamb final : public PerParameterOptimizer {
     return ConfigOf("lamb", Fields(&options));
   }
   double initial_learning_rate() const override { return o_.learning_rate; }
+  // Steps have the length of the whole parameter.
+  bool is_rowwise() const override { return false; }
 
  protected:
   std::vector<Slot> Slots() const override { return {{"m"}, {"v"}}; }

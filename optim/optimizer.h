@@ -61,6 +61,12 @@ class Optimizer {
 
   virtual std::vector<SlotSpec> Init(absl::Span<const TensorSpec> params) const = 0;
 
+  // Whether a row of a parameter and of its slots is updated from the same row of the gradient
+  // alone, so that an update of some rows is that of a smaller parameter (optim/row_updates.h).
+  virtual bool is_rowwise() const { return false; }
+  // Whether it is meant to be used so.
+  virtual bool updates_rows() const { return false; }
+
   // grads, params: one each a parameter, of equal specs. slots: as Init lists them.
   virtual UpdateResult Update(absl::Span<const Var> grads, absl::Span<const Var> params,
                               absl::Span<const Var> slots, const Hyper& hyper) const = 0;

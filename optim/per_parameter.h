@@ -18,6 +18,8 @@ class PerParameterOptimizer : public Optimizer {
   std::vector<SlotSpec> Init(absl::Span<const TensorSpec> params) const final;
   UpdateResult Update(absl::Span<const Var> grads, absl::Span<const Var> params,
                       absl::Span<const Var> slots, const Hyper& hyper) const final;
+  // Of rules that update element by element, which others say are not.
+  bool is_rowwise() const override { return true; }
 
  protected:
   struct Slot {

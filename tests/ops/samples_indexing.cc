@@ -1,4 +1,5 @@
 #include "ops/indexing.h"
+#include "ops/row_updates.h"
 #include "tests/ops/samples.h"
 
 namespace adjoint::testing {
@@ -23,10 +24,53 @@ std::function<Result(Vars)> ScatterAlong(int64_t axis) {
   return [axis](Vars v) { return Result{ops::ScatterAdd(v[0], v[1], v[2], axis)}; };
 }
 
+// Indices with gaps and repeats, in no order.
+SampleArg SomeRows(DType dtype = DType::kI64) {
+  return {.spec = {dtype, Shape{7}}, .values = {3, 900, 3, 0, 2500, 900, 3}};
+}
+
+Sample SumRows(std::string label, SampleArg indices, SampleArg updates, int64_t extent) {
+  return {.op = "sum_by_row",
+          .label = std::move(label),
+          .args = {std::move(indices), std::move(updates)},
+          .build =
+              [extent](Vars v) {
+                const ops::RowGradient sums = ops::SumByRow(v[0], v[1], extent);
+                return Result{sums.values, sums.rows};
+              },
+          .orders = 0,
+          .fast_kernel = "radix"};
+}
+
+Sample Update(std::string label, SampleArg x, SampleArg rows, SampleArg values) {
+  return {.op = "update_rows",
+          .label = std::move(label),
+          .args = {std::move(x), std::move(rows), std::move(values)},
+          .build = [](Vars v) { return Result{ops::UpdateRows(v[0], v[1], v[2])}; },
+          .orders = 0,
+          .fast_kernel = "rows"};
+}
+
+std::vector<Sample> RowSamples() {
+  return {
+      SumRows("repeats", SomeRows(), Floats({7, 5}), 3000),
+      SumRows("i32", SomeRows(DType::kI32), Floats({7, 2, 3}), 3000),
+      SumRows("vector", Indices({40}, 9), Floats({40}), 9),
+      SumRows("one_row", Indices({4}, 1), Floats({4, 2}), 1),
+      SumRows("none", Indices({0}, 5), Floats({0, 2}), 5),
+      Update("some", Floats({6, 4}), {.spec = {DType::kI64, Shape{4}}, .values = {5, -1, 0, 3}},
+             Floats({4, 4})),
+      Update("twice", Floats({3, 2}), {.spec = {DType::kI64, Shape{3}}, .values = {1, 2, 1}},
+             Floats({3, 2})),
+      Update("vector", Floats({6}), Indices({2}, 6), Floats({2})),
+      Update("none", Floats({6, 2}), Indices({0}, 6), Floats({0, 2})),
+  };
+}
+
 }  // namespace
 
 std::vector<Sample> IndexingSamples() {
-  return {
+  std::vector<Sample> samples = {
       {.op = "gather",
        .label = "rows",
        .args = {Floats({5, 16}), Indices({7}, 5)},
@@ -122,10 +166,20 @@ std::vector<Sample> IndexingSamples() {
        .gradient = false,
        .in_f64 = false},
   };
+  for (Sample& sample : RowSamples()) samples.push_back(std::move(sample));
+  return samples;
 }
 
 std::vector<ErrorSample> IndexingErrors() {
   return {
+      {.op = "sum_by_row",
+       .args = {Indices({3}, 4), Floats({2, 5})},
+       .build = [](Vars v) { return Result{ops::SumByRow(v[0], v[1], 4).values}; },
+       .message = "indices are i64[3] and updates are f32[2,5]; indices have one axis, the first"},
+      {.op = "update_rows",
+       .args = {Floats({4, 5}), Indices({3}, 4), Floats({3, 4})},
+       .build = [](Vars v) { return Result{ops::UpdateRows(v[0], v[1], v[2])}; },
+       .message = "values are f32[3,4], but rows i64[3] of f32[4,5] are f32[3,5]"},
       {.op = "gather",
        .args = {Floats({5, 3}), Floats({2})},
        .build = GatherAlong(0),
