@@ -257,68 +257,52 @@ LayerHandle Make(Settings settings, std::string name, std::source_location locat
   return LayerHandle(std::make_shared<ConvLayer>(std::move(settings), std::move(name), location));
 }
 
+// What the options of all kinds have.
+template <typename Options>
+Settings SettingsOf(Kind kind, int rank, int64_t filters, Sizes kernel_size, const Options& o) {
+  Settings s;
+  s.kind = kind;
+  s.rank = rank;
+  s.filters = filters;
+  s.kernel_size = std::move(kernel_size);
+  s.strides = o.strides;
+  s.dilation_rate = o.dilation_rate;
+  s.padding = o.padding;
+  s.data_format = o.data_format;
+  s.activation = o.activation;
+  s.use_bias = o.use_bias;
+  s.bias_initializer = o.bias_initializer;
+  s.bias_regularizer = o.bias_regularizer;
+  return s;
+}
+
 LayerHandle MakePlain(int rank, int64_t filters, Sizes kernel_size, ConvLayerOptions o,
                       std::source_location location) {
-  return Make({.kind = Kind::kPlain,
-               .rank = rank,
-               .filters = filters,
-               .kernel_size = std::move(kernel_size),
-               .strides = std::move(o.strides),
-               .dilation_rate = std::move(o.dilation_rate),
-               .padding = std::move(o.padding),
-               .data_format = std::move(o.data_format),
-               .groups = o.groups,
-               .activation = std::move(o.activation),
-               .use_bias = o.use_bias,
-               .kernel_initializer = std::move(o.kernel_initializer),
-               .bias_initializer = std::move(o.bias_initializer),
-               .kernel_regularizer = o.kernel_regularizer,
-               .pointwise_regularizer = {},
-               .bias_regularizer = o.bias_regularizer},
-              std::move(o.name), location);
+  Settings s = SettingsOf(Kind::kPlain, rank, filters, std::move(kernel_size), o);
+  s.groups = o.groups;
+  s.kernel_initializer = std::move(o.kernel_initializer);
+  s.kernel_regularizer = o.kernel_regularizer;
+  return Make(std::move(s), std::move(o.name), location);
 }
 
 LayerHandle MakeTransposed(int rank, int64_t filters, Sizes kernel_size,
                            ConvTransposeLayerOptions o, std::source_location location) {
-  return Make({.kind = Kind::kTransposed,
-               .rank = rank,
-               .filters = filters,
-               .kernel_size = std::move(kernel_size),
-               .strides = std::move(o.strides),
-               .dilation_rate = std::move(o.dilation_rate),
-               .output_padding = std::move(o.output_padding),
-               .padding = std::move(o.padding),
-               .data_format = std::move(o.data_format),
-               .activation = std::move(o.activation),
-               .use_bias = o.use_bias,
-               .kernel_initializer = std::move(o.kernel_initializer),
-               .bias_initializer = std::move(o.bias_initializer),
-               .kernel_regularizer = o.kernel_regularizer,
-               .pointwise_regularizer = {},
-               .bias_regularizer = o.bias_regularizer},
-              std::move(o.name), location);
+  Settings s = SettingsOf(Kind::kTransposed, rank, filters, std::move(kernel_size), o);
+  s.output_padding = std::move(o.output_padding);
+  s.kernel_initializer = std::move(o.kernel_initializer);
+  s.kernel_regularizer = o.kernel_regularizer;
+  return Make(std::move(s), std::move(o.name), location);
 }
 
 LayerHandle MakeDepthwise(Kind kind, int rank, int64_t filters, Sizes kernel_size,
                           DepthwiseConvOptions o, std::source_location location) {
-  return Make({.kind = kind,
-               .rank = rank,
-               .filters = filters,
-               .kernel_size = std::move(kernel_size),
-               .strides = std::move(o.strides),
-               .dilation_rate = std::move(o.dilation_rate),
-               .padding = std::move(o.padding),
-               .data_format = std::move(o.data_format),
-               .depth_multiplier = o.depth_multiplier,
-               .activation = std::move(o.activation),
-               .use_bias = o.use_bias,
-               .kernel_initializer = std::move(o.depthwise_initializer),
-               .pointwise_initializer = std::move(o.pointwise_initializer),
-               .bias_initializer = std::move(o.bias_initializer),
-               .kernel_regularizer = o.depthwise_regularizer,
-               .pointwise_regularizer = o.pointwise_regularizer,
-               .bias_regularizer = o.bias_regularizer},
-              std::move(o.name), location);
+  Settings s = SettingsOf(kind, rank, filters, std::move(kernel_size), o);
+  s.depth_multiplier = o.depth_multiplier;
+  s.kernel_initializer = std::move(o.depthwise_initializer);
+  s.pointwise_initializer = std::move(o.pointwise_initializer);
+  s.kernel_regularizer = o.depthwise_regularizer;
+  s.pointwise_regularizer = o.pointwise_regularizer;
+  return Make(std::move(s), std::move(o.name), location);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -99,6 +100,16 @@ void ReadAffine(ConfigReader& reader, Options* options) {
   options->gamma_regularizer = reader.GetRegularizer("gamma_regularizer");
 }
 
+// Where the channels of a layer's input are; nothing after an error, which the context is told.
+std::optional<Place> PlaceIn(CallContext& context, const Affine& affine, Var x,
+                             absl::string_view class_name) {
+  if (!x.valid()) return std::nullopt;
+  const absl::StatusOr<Place> place = PlaceOf(affine, x.shape(), class_name);
+  if (place.ok()) return *place;
+  context.Fail(place.status().message());
+  return std::nullopt;
+}
+
 // gamma and beta, absent where the layer has none.
 Var GammaOf(CallContext& context, const Affine& affine) {
   return affine.scale ? context.Variable("gamma") : Var{};
@@ -113,6 +124,7 @@ class BatchNormalizationLayer final : public Layer {
       : Layer(options.name, location), options_(std::move(options)), affine_(AffineOf(options_)) {}
 
   std::string ClassName() const override { return "BatchNormalization"; }
+  bool PassesMask() const override { return true; }
 
   absl::Status Build(absl::Span<const ValueSpec> inputs,
                      std::vector<VariableDecl>* variables) const override {
@@ -137,12 +149,8 @@ class BatchNormalizationLayer final : public Layer {
 
   std::vector<Value> Call(CallContext& context, absl::Span<const Value> inputs) const override {
     const Var x = ops::Cast(inputs[0].dense(), DType::kF32);
-    if (!x.valid()) return {x};
-    const absl::StatusOr<Place> place = PlaceOf(affine_, x.shape(), ClassName());
-    if (!place.ok()) {
-      context.Fail(place.status().message());
-      return {x};
-    }
+    const std::optional<Place> place = PlaceIn(context, affine_, x, ClassName());
+    if (!place.has_value()) return {x};
     const Var gamma = GammaOf(context, affine_), beta = BetaOf(context, affine_);
     const Var moving_mean = context.Variable("moving_mean");
     const Var moving_variance = context.Variable("moving_variance");
@@ -181,6 +189,7 @@ class LayerNormalizationLayer final : public Layer {
       : Layer(options.name, location), affine_(AffineOf(options)) {}
 
   std::string ClassName() const override { return "LayerNormalization"; }
+  bool PassesMask() const override { return true; }
 
   absl::Status Build(absl::Span<const ValueSpec> inputs,
                      std::vector<VariableDecl>* variables) const override {
@@ -192,12 +201,8 @@ class LayerNormalizationLayer final : public Layer {
 
   std::vector<Value> Call(CallContext& context, absl::Span<const Value> inputs) const override {
     const Var x = ops::Cast(inputs[0].dense(), DType::kF32);
-    if (!x.valid()) return {x};
-    const absl::StatusOr<Place> place = PlaceOf(affine_, x.shape(), ClassName());
-    if (!place.ok()) {
-      context.Fail(place.status().message());
-      return {x};
-    }
+    const std::optional<Place> place = PlaceIn(context, affine_, x, ClassName());
+    if (!place.has_value()) return {x};
     const int last = x.shape().rank() - 1;
     const Var gamma = GammaOf(context, affine_), beta = BetaOf(context, affine_);
     if (place->axis == last) return {ops::LayerNorm(x, gamma, beta, -1, affine_.epsilon)};
@@ -222,6 +227,7 @@ class GroupNormalizationLayer final : public Layer {
       : Layer(options.name, location), groups_(options.groups), affine_(AffineOf(options)) {}
 
   std::string ClassName() const override { return "GroupNormalization"; }
+  bool PassesMask() const override { return true; }
 
   absl::Status Build(absl::Span<const ValueSpec> inputs,
                      std::vector<VariableDecl>* variables) const override {
@@ -244,12 +250,8 @@ class GroupNormalizationLayer final : public Layer {
 
   std::vector<Value> Call(CallContext& context, absl::Span<const Value> inputs) const override {
     const Var x = ops::Cast(inputs[0].dense(), DType::kF32);
-    if (!x.valid()) return {x};
-    const absl::StatusOr<Place> place = PlaceOf(affine_, x.shape(), ClassName());
-    if (!place.ok()) {
-      context.Fail(place.status().message());
-      return {x};
-    }
+    const std::optional<Place> place = PlaceIn(context, affine_, x, ClassName());
+    if (!place.has_value()) return {x};
     return {ops::GroupNorm(x, groups_ == -1 ? place->extent : groups_, GammaOf(context, affine_),
                            BetaOf(context, affine_), place->axis, affine_.epsilon)};
   }
