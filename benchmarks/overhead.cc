@@ -160,8 +160,9 @@ struct Notebook {
     ADJOINT_ASSIGN_OR_RETURN(const auto optimizer, optim::MakeOptimizer("rmsprop"));
     const nn::Objective objective{.losses = {"binary_crossentropy"},
                                   .metrics = {{"binary_accuracy"}}};
-    ADJOINT_ASSIGN_OR_RETURN(nn::StepProgram step,
-                             nn::BuildTrainProgram(network, objective, *optimizer, {x}, {y}));
+    ADJOINT_ASSIGN_OR_RETURN(
+        nn::StepProgram step,
+        nn::BuildTrainProgram(network, objective, *optimizer, {x}, {.targets = {y}}));
     return std::move(step.program);
   }
 

@@ -11,6 +11,7 @@
 #include "nn/registry.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
+#include "ops/comparison.h"
 #include "ops/matmul.h"
 #include "ops/random.h"
 #include "ops/shape_ops.h"
@@ -89,6 +90,14 @@ class MultiHeadAttentionLayer final : public Layer {
     if (masks == 1) {
       const Var mask = ops::Cast(inputs.back().dense(), DType::kBool);
       attention.mask = mask.valid() && mask.shape().rank() == 3 ? ops::ExpandDims(mask, 1) : mask;
+    }
+    const Value keyed[] = {value, key};
+    for (const Value& of : absl::MakeSpan(keyed).subspan(&key == &value ? 1 : 0)) {
+      const Var steps = of.mask();
+      if (!steps.valid()) continue;
+      const Var looked_at = ops::ExpandDims(ops::ExpandDims(steps, 1), 1);
+      attention.mask =
+          attention.mask.valid() ? ops::LogicalAnd(attention.mask, looked_at) : looked_at;
     }
     if (options_.dropout > 0 && context.training()) {
       attention.dropout = [&](Var weights) {

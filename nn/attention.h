@@ -30,7 +30,9 @@ struct MultiHeadAttentionOptions {
 // inputs query [batch, queries, n], value [batch, keys, m] and, where it differs from value, key;
 // then, with `attention_mask`, a mask of numbers or bools that broadcasts to [batch, queries,
 // keys], 0 where a query may not look at a key. The output is [batch, queries, output_shape],
-// followed, with return_attention_scores, by the weights [batch, heads, queries, keys].
+// followed, with return_attention_scores, by the weights [batch, heads, queries, keys]. Steps that
+// the mask of value or of key (nn/value.h) takes away are not looked at; the output's mask is that
+// of the query.
 //
 // Variables, d standing for the input's last extent: query_kernel and key_kernel [d, heads,
 // key_dim], value_kernel [d, heads, value_dim], output_kernel [heads, value_dim, output_shape], and

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "nn/config.h"
+#include "nn/masks.h"
 #include "nn/registry.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
@@ -109,7 +110,7 @@ class AddLayer final : public Layer {
   std::vector<Value> Call(CallContext&, absl::Span<const Value> inputs) const override {
     Var sum = inputs[0].dense();
     for (const Value& input : inputs.subspan(1)) sum = ops::Add(sum, input.dense());
-    return {sum};
+    return {Value(sum, JointMask(inputs))};
   }
   absl::StatusOr<Attrs> Config() const override { return Attrs{}; }
 };
@@ -127,7 +128,9 @@ class ConcatenateLayer final : public Layer {
   std::vector<Value> Call(CallContext&, absl::Span<const Value> inputs) const override {
     std::vector<ops::Operand> operands;
     for (const Value& input : inputs) operands.push_back(input.dense());
-    return {ops::Concat(operands, axis_)};
+    const Var y = ops::Concat(operands, axis_);
+    if (!y.valid()) return {y};
+    return {Value(y, ConcatenatedMask(inputs, *NormalizeAxis(axis_, y.shape().rank())))};
   }
   absl::StatusOr<Attrs> Config() const override { return Attrs{{"axis", axis_}}; }
 

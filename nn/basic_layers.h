@@ -53,6 +53,27 @@ struct EmbeddingOptions {
 LayerHandle Embedding(int64_t input_dim, int64_t output_dim, EmbeddingOptions options = {},
                       std::source_location location = std::source_location::current());
 
+struct EmbeddingBagOptions {
+  // "sum", or "mean": divided by the number of the bag's indices, 0 for an empty bag.
+  std::string mode = "sum";
+  Initializer initializer = RandomUniform();  // in +-0.05
+  Regularizer regularizer = {};
+  // Of dense inputs: the number 0 is padding and not in the bag.
+  bool mask_zero = false;
+  std::string name = {};
+};
+
+// For each sample, a bag of indices, the sum or mean of these rows of the variable embeddings,
+// [input_dim, output_dim]: PyTorch's EmbeddingBag. A bag is either
+//  - a row of a sparse matrix [batch, input_dim], columns being indices and values the weights of
+//    their rows: no row of embeddings is copied; or
+//  - a row of a dense input [batch, n], converted as Embedding's is, with a second input of the
+//    same shape for weights, if there are any (mode "sum" alone). A number outside 0 ..
+//    input_dim-1 is an error when the program runs.
+// The result is [batch, output_dim]. Bags given by offsets are ops::EmbeddingBag.
+LayerHandle EmbeddingBag(int64_t input_dim, int64_t output_dim, EmbeddingBagOptions options = {},
+                         std::source_location location = std::source_location::current());
+
 }  // namespace adjoint::nn
 
 #endif  // ADJOINT_NN_BASIC_LAYERS_H_

@@ -40,6 +40,22 @@ Var Aligned(Var y_true, Var y_pred) {
   return target;
 }
 
+// x with each element as often as it counts.
+Var Weigh(Var x, const Weighting& weighting) {
+  if (weighting.empty()) return x;
+  const Var weights = WeightsFor(weighting, x.shape());
+  if (!weights.valid()) return weights;
+  // What does not count may be a NaN.
+  return ops::Where(ops::Equal(weights, 0.0), ops::ScalarLike(x, 0),
+                    x * ops::Cast(weights, x.dtype()));
+}
+
+// How many elements along `axes` count, f64.
+Var CountOf(Var x, const std::vector<int64_t>& axes, const Weighting& weighting) {
+  if (weighting.empty()) return ops::SizeOf(x, axes, DType::kF64);
+  return ops::Sum(ops::Cast(WeightsFor(weighting, x.shape()), DType::kF64), axes);
+}
+
 // 1 where x is not 0 (or true), else 0.
 Var OneWhere(Var x) { return ops::Cast(ops::Cast(x, DType::kBool), DType::kF32); }
 
@@ -49,7 +65,7 @@ Metric Wrong(std::string name, std::string what) {
 
 // Counts of one threshold: sums[0] = {tp}, {fp}, {tn}, {fn}.
 Metric::Sums Counts(double threshold, int64_t class_id) {
-  return [=](Var y_true, Var y_pred) -> std::vector<Var> {
+  return [=](Var y_true, Var y_pred, const Weighting& weighting) -> std::vector<Var> {
     Var target = Aligned(y_true, y_pred);
     if (!target.valid()) return {};
     if (class_id >= 0) {
@@ -64,8 +80,8 @@ Metric::Sums Counts(double threshold, int64_t class_id) {
       y_pred = ops::SliceAxis(y_pred, -1, class_id, class_id + 1);
     }
     const Var t = OneWhere(target), p = OneWhere(ops::Greater(y_pred, threshold));
-    return {ops::Sum(t * p), ops::Sum((1 - t) * p), ops::Sum((1 - t) * (1 - p)),
-            ops::Sum(t * (1 - p))};
+    const auto count = [&](Var x) { return ops::Sum(Weigh(x, weighting)); };
+    return {count(t * p), count((1 - t) * p), count((1 - t) * (1 - p)), count(t * (1 - p))};
   };
 }
 
@@ -114,7 +130,7 @@ double AreaUnderPrecisionRecall(Rows sums) {
 }
 
 Metric::Sums CurveCounts(int num_thresholds) {
-  return [=](Var y_true, Var y_pred) -> std::vector<Var> {
+  return [=](Var y_true, Var y_pred, const Weighting& weighting) -> std::vector<Var> {
     const Var target = Aligned(y_true, y_pred);
     if (!target.valid()) return {};
     std::vector<float> thresholds = {-1e-7f};
@@ -125,9 +141,10 @@ Metric::Sums CurveCounts(int num_thresholds) {
     const Var at = ops::Cast(ops::Constant(*y_pred.builder, Tensor::Vector<float>(thresholds)),
                              y_pred.dtype());
     const auto column = [](Var x) { return ops::Reshape(x, Shape{Dim(-1), 1}); };
-    const Var t = column(OneWhere(target));
     const Var p = OneWhere(ops::Greater(column(y_pred), at));
-    return {ops::Sum(t * p, {0}), ops::Sum((1 - t) * p, {0}), ops::Sum(t), ops::Sum(1 - t)};
+    const Var one = OneWhere(target);
+    const Var t = column(Weigh(one, weighting)), f = column(Weigh(1 - one, weighting));
+    return {ops::Sum(t * p, {0}), ops::Sum(f * p, {0}), ops::Sum(t), ops::Sum(f)};
   };
 }
 
@@ -190,7 +207,7 @@ namespace {
 
 // tp, fp and fn by class.
 Metric::Sums ClassCounts(double threshold) {
-  return [=](Var y_true, Var y_pred) -> std::vector<Var> {
+  return [=](Var y_true, Var y_pred, const Weighting& weighting) -> std::vector<Var> {
     const Var target = Aligned(y_true, y_pred);
     if (!target.valid()) return {};
     const int rank = y_pred.shape().rank();
@@ -209,7 +226,8 @@ Metric::Sums ClassCounts(double threshold) {
     const Var t = OneWhere(target);
     std::vector<int64_t> axes;
     for (int64_t axis = 0; axis + 1 < rank; ++axis) axes.push_back(axis);
-    return {ops::Sum(t * p, axes), ops::Sum((1 - t) * p, axes), ops::Sum(t * (1 - p), axes)};
+    const auto count = [&](Var x) { return ops::Sum(Weigh(x, weighting), axes); };
+    return {count(t * p), count((1 - t) * p), count(t * (1 - p))};
   };
 }
 
@@ -235,17 +253,17 @@ Metric::Result F1Result(int average) {
   };
 }
 
-std::vector<Var> SquaredErrors(Var y_true, Var y_pred) {
+std::vector<Var> SquaredErrors(Var y_true, Var y_pred, const Weighting& weighting) {
   const Var target = Aligned(y_true, y_pred);
   if (!target.valid()) return {};
   std::vector<int64_t> axes;
   for (int64_t axis = 0; axis < y_pred.shape().rank(); ++axis) axes.push_back(axis);
-  return {ops::Sum(ops::Square(ops::Cast(y_pred - target, DType::kF64))),
-          ops::SizeOf(y_pred, axes, DType::kF64)};
+  return {ops::Sum(Weigh(ops::Square(ops::Cast(y_pred - target, DType::kF64)), weighting)),
+          CountOf(y_pred, axes, weighting)};
 }
 
 // Of each column: sum of squared errors, of y_true, of its squares, and the number of rows.
-std::vector<Var> Variances(Var y_true, Var y_pred) {
+std::vector<Var> Variances(Var y_true, Var y_pred, const Weighting& weighting) {
   const Var aligned = Aligned(y_true, y_pred);
   if (!aligned.valid()) return {};
   const int rank = y_pred.shape().rank();
@@ -253,8 +271,8 @@ std::vector<Var> Variances(Var y_true, Var y_pred) {
   const Var t = ops::Cast(aligned, DType::kF64), p = ops::Cast(y_pred, DType::kF64);
   std::vector<int64_t> axes;
   for (int64_t axis = 0; axis + (rank > 1 ? 1 : 0) < rank; ++axis) axes.push_back(axis);
-  return {ops::Sum(ops::Square(t - p), axes), ops::Sum(t, axes), ops::Sum(ops::Square(t), axes),
-          ops::SizeOf(y_pred, axes, DType::kF64)};
+  const auto sum = [&](Var x) { return ops::Sum(Weigh(x, weighting), axes); };
+  return {sum(ops::Square(t - p)), sum(t), sum(ops::Square(t)), CountOf(y_pred, axes, weighting)};
 }
 
 double R2Result(Rows sums) {

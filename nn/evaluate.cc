@@ -7,11 +7,18 @@
 #include "nn/fit_data.h"
 #include "nn/fit_options.h"
 #include "nn/model.h"
+#include "nn/weighting.h"
 
 namespace adjoint::nn {
 
+absl::StatusOr<Logs> Model::EvaluateAverages(FitData& data) {
+  ADJOINT_ASSIGN_OR_RETURN(graph::VariableStore averages,
+                           AveragedWeights("Fit, validate_averages"));
+  return RunEvaluation(*data.validate, *data.validation_batches, &averages, nullptr);
+}
+
 absl::StatusOr<Logs> Model::RunEvaluation(CompiledStep& step, BatchSource& batches,
-                                          ProgressBar* bar) {
+                                          graph::VariableStore* variables, ProgressBar* bar) {
   Totals totals(step.reported);
   ADJOINT_RETURN_IF_ERROR(batches.Begin({}));
   for (int64_t batch = 0;; ++batch) {
@@ -20,7 +27,7 @@ absl::StatusOr<Logs> Model::RunEvaluation(CompiledStep& step, BatchSource& batch
       if (bar != nullptr) bar->Finish(totals.Results(), batch);
       return totals.Results();
     }
-    ADJOINT_RETURN_IF_ERROR(step.function->Run(fed->feed, &variables_, &step.outputs));
+    ADJOINT_RETURN_IF_ERROR(step.function->Run(fed->feed, variables, &step.outputs));
     totals.Add(step.outputs, fed->samples);
     if (bar != nullptr && bar->IsDue()) bar->Update(batch + 1, totals.Results());
   }
@@ -29,8 +36,13 @@ absl::StatusOr<Logs> Model::RunEvaluation(CompiledStep& step, BatchSource& batch
 absl::StatusOr<Logs> Model::EvaluateFrom(Feeding feeding, const EvaluateOptions& options) {
   ADJOINT_ASSIGN_OR_RETURN(CompiledStep* const step,
                            StepFor("evaluate", feeding.inputs, feeding.targets));
+  graph::VariableStore averages;
+  if (options.use_averages) {
+    ADJOINT_ASSIGN_OR_RETURN(averages, AveragedWeights("Evaluate, use_averages"));
+  }
   ProgressBar bar = MakeBar(feeding.batches->num_batches(), options.verbose, options.out);
-  return RunEvaluation(*step, *feeding.batches, &bar);
+  return RunEvaluation(*step, *feeding.batches, options.use_averages ? &averages : &variables_,
+                       &bar);
 }
 
 absl::StatusOr<Logs> Model::Evaluate(const DataList& x, const DataList& y,
@@ -40,7 +52,10 @@ absl::StatusOr<Logs> Model::Evaluate(const DataList& x, const DataList& y,
   ADJOINT_RETURN_IF_ERROR(CheckVerbose("Evaluate", options.verbose));
   ADJOINT_RETURN_IF_ERROR(
       CheckSamples("Evaluate", x, &y, network_.inputs().size(), network_.outputs().size()));
-  ADJOINT_ASSIGN_OR_RETURN(Feeding feeding, Feed(x, &y, options.batch_size));
+  ADJOINT_RETURN_IF_ERROR(
+      CheckWeights("Evaluate", options.sample_weight, x.rows(), network_.outputs().size()));
+  ADJOINT_ASSIGN_OR_RETURN(Feeding feeding,
+                           Feed(x, &y, options.batch_size, {}, {}, options.sample_weight));
   return EvaluateFrom(std::move(feeding), options);
 }
 
@@ -48,6 +63,9 @@ absl::StatusOr<Logs> Model::Evaluate(const datasets::Dataset& dataset,
                                      const EvaluateOptions& options) {
   ADJOINT_RETURN_IF_ERROR(CheckCompiled("Evaluate"));
   ADJOINT_RETURN_IF_ERROR(CheckVerbose("Evaluate", options.verbose));
+  if (!options.sample_weight.empty()) {
+    return Invalid("Evaluate", "sample_weight is for data in memory");
+  }
   ADJOINT_ASSIGN_OR_RETURN(Feeding feeding, Feed("Evaluate", dataset, /*targets=*/true));
   return EvaluateFrom(std::move(feeding), options);
 }
@@ -76,7 +94,7 @@ absl::StatusOr<std::vector<Tensor>> Model::PredictAll(const DataList& x,
   ADJOINT_RETURN_IF_ERROR(CheckBatchSize("Predict", "batch_size", options.batch_size));
   ADJOINT_RETURN_IF_ERROR(CheckSamples("Predict", x, nullptr, network_.inputs().size(), 0));
   ADJOINT_ASSIGN_OR_RETURN(Feeding feeding, Feed(x, nullptr, options.batch_size));
-  return PredictFrom(std::move(feeding), x.rows());
+  return PredictFrom(std::move(feeding), x.rows(), options.use_averages);
 }
 
 absl::StatusOr<std::vector<Tensor>> Model::PredictAll(const datasets::Dataset& dataset) {
@@ -86,7 +104,13 @@ absl::StatusOr<std::vector<Tensor>> Model::PredictAll(const datasets::Dataset& d
 }
 
 // `rows` is the number of samples to come; where there are more, the results grow.
-absl::StatusOr<std::vector<Tensor>> Model::PredictFrom(Feeding feeding, int64_t rows) {
+absl::StatusOr<std::vector<Tensor>> Model::PredictFrom(Feeding feeding, int64_t rows,
+                                                       bool use_averages) {
+  graph::VariableStore averages;
+  if (use_averages) {
+    ADJOINT_ASSIGN_OR_RETURN(averages, AveragedWeights("Predict, use_averages"));
+  }
+  graph::VariableStore* const variables = use_averages ? &averages : &variables_;
   ADJOINT_ASSIGN_OR_RETURN(CompiledStep* const step, StepFor("predict", feeding.inputs, {}));
   ADJOINT_RETURN_IF_ERROR(feeding.batches->Begin({}));
   std::vector<Tensor> results;
@@ -94,7 +118,7 @@ absl::StatusOr<std::vector<Tensor>> Model::PredictFrom(Feeding feeding, int64_t 
   while (true) {
     ADJOINT_ASSIGN_OR_RETURN(const std::optional<BatchSource::Fed> fed, feeding.batches->Next());
     if (!fed.has_value()) break;
-    ADJOINT_RETURN_IF_ERROR(step->function->Run(fed->feed, &variables_, &step->outputs));
+    ADJOINT_RETURN_IF_ERROR(step->function->Run(fed->feed, variables, &step->outputs));
     const bool grows = done + fed->samples > room;
     if (grows) room = std::max(2 * room, done + fed->samples);
     for (size_t i = 0; i < step->outputs.size(); ++i) {

@@ -8,6 +8,7 @@
 #include "nn/fit_data.h"
 #include "nn/fit_options.h"
 #include "nn/model.h"
+#include "nn/weighting.h"
 
 namespace adjoint::nn {
 namespace {
@@ -47,17 +48,28 @@ absl::Status CheckFitOptions(const FitOptions& options) {
   return absl::OkStatus();
 }
 
+// What a step is fed with after x: targets, then weights.
+DataList Join(const DataList& y, const DataList& weights) {
+  std::vector<Data> items = y.items();
+  items.insert(items.end(), weights.items().begin(), weights.items().end());
+  return items;
+}
+
 }  // namespace
 
 absl::StatusOr<Model::Feeding> Model::Feed(const DataList& x, const DataList* y, int64_t batch_size,
                                            std::optional<uint64_t> shuffle_seed,
-                                           std::vector<Tensor> extra) {
+                                           std::vector<Tensor> extra, const DataList& weights) {
   Feeding feeding{.batches = nullptr, .inputs = InputSpecs(x), .targets = {}};
   ADJOINT_RETURN_IF_ERROR(EnsureBuilt(feeding.inputs));
-  if (y != nullptr) feeding.targets = TargetSpecs(*y);
-  ADJOINT_ASSIGN_OR_RETURN(
-      BatchFeeder feeder,
-      BatchFeeder::Create(x, y, batch_size, shuffle_seed.has_value(), std::move(extra)));
+  DataList fed;
+  if (y != nullptr) {
+    feeding.targets = SpecsOfTargets(*y, weights);
+    fed = Join(*y, weights);
+  }
+  ADJOINT_ASSIGN_OR_RETURN(BatchFeeder feeder,
+                           BatchFeeder::Create(x, y != nullptr ? &fed : nullptr, batch_size,
+                                               shuffle_seed.has_value(), std::move(extra)));
   feeding.batches = std::make_unique<ArrayBatches>(std::move(feeder), shuffle_seed);
   return feeding;
 }
@@ -75,8 +87,8 @@ absl::StatusOr<Model::Feeding> Model::Feed(absl::string_view what, const dataset
                                                             .extra = std::move(extra)}));
   Feeding feeding{.batches = nullptr, .inputs = InputSpecs(batches->x()), .targets = {}};
   ADJOINT_RETURN_IF_ERROR(EnsureBuilt(feeding.inputs));
-  if (targets) feeding.targets = TargetSpecs(batches->y());
-  batches->Expect(feeding.inputs, feeding.targets);
+  if (targets) feeding.targets = SpecsOfTargets(batches->y(), {});
+  batches->Expect(feeding.inputs, feeding.targets.targets);
   feeding.batches = std::move(batches);
   return feeding;
 }
@@ -90,7 +102,8 @@ absl::StatusOr<History> Model::Fit(const DataList& x, const DataList& y,
   }
   const size_t inputs = network_.inputs().size(), outputs = network_.outputs().size();
   ADJOINT_RETURN_IF_ERROR(CheckSamples("Fit", x, &y, inputs, outputs));
-  DataList train_x = x, train_y = y;
+  ADJOINT_RETURN_IF_ERROR(CheckWeights("Fit", options.sample_weight, x.rows(), outputs));
+  DataList train_x = x, train_y = y, train_weight = options.sample_weight;
   ValidationData validation = options.validation_data;
   if (options.validation_split > 0) {
     const int64_t split =
@@ -102,16 +115,28 @@ absl::StatusOr<History> Model::Fit(const DataList& x, const DataList& y,
     }
     train_x = x.Rows(0, split);
     train_y = y.Rows(0, split);
-    validation = {x.Rows(split, x.rows()), y.Rows(split, y.rows())};
+    train_weight = train_weight.Rows(0, split);
+    validation = {.x = x.Rows(split, x.rows()),
+                  .y = y.Rows(split, y.rows()),
+                  .sample_weight = options.sample_weight.Rows(split, x.rows())};
   }
   if (x.rows() > UINT32_MAX) {
     return Invalid("Fit", absl::StrCat(x.rows(), " samples are more than 2^32 - 1"));
   }
+  if (!options.class_weight.empty()) {
+    if (outputs != 1) {
+      return Invalid(
+          "Fit",
+          absl::StrCat("class_weight is for models of one output, this one gives ", outputs));
+    }
+    ADJOINT_ASSIGN_OR_RETURN(
+        train_weight, ClassWeights(options.class_weight, train_y.items()[0].dense(), train_weight));
+  }
   const uint64_t seed = options.seed.value_or(seed_);
-  ADJOINT_ASSIGN_OR_RETURN(Feeding train,
-                           Feed(train_x, &train_y, options.batch_size,
-                                options.shuffle ? std::optional<uint64_t>(seed) : std::nullopt,
-                                {Tensor::Scalar<int64_t>(static_cast<int64_t>(seed))}));
+  ADJOINT_ASSIGN_OR_RETURN(
+      Feeding train, Feed(train_x, &train_y, options.batch_size,
+                          options.shuffle ? std::optional<uint64_t>(seed) : std::nullopt,
+                          {Tensor::Scalar<int64_t>(static_cast<int64_t>(seed))}, train_weight));
   return FitFrom(std::move(train), validation, seed, options.shuffle, options);
 }
 
@@ -122,6 +147,9 @@ absl::StatusOr<History> Model::Fit(const datasets::Dataset& dataset, const FitOp
     return Invalid("Fit",
                    "validation_split is for data in memory; divide a dataset by Take and "
                    "Skip, and give one part as validation_data");
+  }
+  if (!options.sample_weight.empty() || !options.class_weight.empty()) {
+    return Invalid("Fit", "sample_weight and class_weight are for data in memory");
   }
   const uint64_t seed = options.seed.value_or(seed_);
   ADJOINT_ASSIGN_OR_RETURN(Feeding train,
@@ -148,13 +176,16 @@ absl::StatusOr<History> Model::FitFrom(Feeding train, const ValidationData& vali
     if (!validation.dataset.has_value()) {
       ADJOINT_RETURN_IF_ERROR(CheckSamples(kWhat, validation.x, &validation.y,
                                            network_.inputs().size(), network_.outputs().size()));
+      ADJOINT_RETURN_IF_ERROR(CheckWeights(kWhat, validation.sample_weight, validation.x.rows(),
+                                           network_.outputs().size()));
     }
     const int64_t batch_size =
         options.validation_batch_size != 0 ? options.validation_batch_size : options.batch_size;
-    ADJOINT_ASSIGN_OR_RETURN(Feeding feeding,
-                             validation.dataset.has_value()
-                                 ? Feed(kWhat, *validation.dataset, /*targets=*/true)
-                                 : Feed(validation.x, &validation.y, batch_size));
+    ADJOINT_ASSIGN_OR_RETURN(
+        Feeding feeding,
+        validation.dataset.has_value()
+            ? Feed(kWhat, *validation.dataset, /*targets=*/true)
+            : Feed(validation.x, &validation.y, batch_size, {}, {}, validation.sample_weight));
     ADJOINT_ASSIGN_OR_RETURN(data.validate, StepFor("evaluate", feeding.inputs, feeding.targets));
     data.validation_batches = std::move(feeding.batches);
   }
@@ -227,8 +258,11 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options) {
   ++epochs_trained_;
   Logs logs = totals.Results();
   if (data.validate != nullptr) {
-    ADJOINT_ASSIGN_OR_RETURN(const Logs validation,
-                             RunEvaluation(*data.validate, *data.validation_batches, nullptr));
+    ADJOINT_ASSIGN_OR_RETURN(
+        const Logs validation,
+        options.validate_averages
+            ? EvaluateAverages(data)
+            : RunEvaluation(*data.validate, *data.validation_batches, &variables_, nullptr));
     for (const auto& [name, value] : validation.entries()) {
       logs.Set(absl::StrCat("val_", name), value);
     }

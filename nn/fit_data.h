@@ -22,7 +22,7 @@ namespace adjoint::nn {
 struct Model::Feeding {
   std::unique_ptr<BatchSource> batches;
   std::vector<ValueSpec> inputs;
-  std::vector<TensorSpec> targets;
+  TargetSpecs targets;
 };
 
 // All that Fit prepares before the first step.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "nn/config.h"
+#include "nn/masks.h"
 #include "nn/registry.h"
 #include "ops/arithmetic.h"
 #include "ops/linalg.h"
@@ -50,7 +51,7 @@ class ElementwiseMerge final : public Layer {
     if (class_name_ == "Average") {
       result = ops::Mul(result, 1.0 / static_cast<double>(inputs.size()));
     }
-    return {result};
+    return {Value(result, JointMask(inputs))};
   }
   absl::StatusOr<Attrs> Config() const override { return Attrs{}; }
 

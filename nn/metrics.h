@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "nn/weighting.h"
 #include "ops/var.h"
 
 namespace adjoint::nn {
@@ -42,8 +43,10 @@ namespace adjoint::nn {
 class Metric {
  public:
   using Function = std::function<ops::Var(ops::Var y_true, ops::Var y_pred)>;
-  // Sums over a batch: one or several vars of any shapes without symbols.
-  using Sums = std::function<std::vector<ops::Var>(ops::Var y_true, ops::Var y_pred)>;
+  // Sums over a batch: one or several vars of any shapes without symbols. Elements count by
+  // WeightsFor(weighting, their shape) where it is not empty.
+  using Sums = std::function<std::vector<ops::Var>(ops::Var y_true, ops::Var y_pred,
+                                                   const Weighting& weighting)>;
   // The number that those sums, added up over all batches, make.
   using Result = std::function<double(absl::Span<const std::vector<double>> sums)>;
 
@@ -76,8 +79,8 @@ class Metric {
   // Of a mean: as for Loss. Mistakes go to the builder.
   ops::Var operator()(ops::Var y_true, ops::Var y_pred) const;
   // Of a metric that is_counted(): targets as fed.
-  std::vector<ops::Var> SumsOf(ops::Var y_true, ops::Var y_pred) const {
-    return sums_(y_true, y_pred);
+  std::vector<ops::Var> SumsOf(ops::Var y_true, ops::Var y_pred, const Weighting& weighting) const {
+    return sums_(y_true, y_pred, weighting);
   }
   const Result& result() const { return result_; }
 

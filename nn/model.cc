@@ -24,6 +24,18 @@ absl::StatusOr<Tensor> Filled(const TensorSpec& spec, double value) {
   return tensor;
 }
 
+// The tensor itself where it is of this type.
+absl::StatusOr<Tensor> Converted(const Tensor& from, DType dtype) {
+  if (from.dtype() == dtype) return from;
+  ADJOINT_ASSIGN_OR_RETURN(Tensor to, Tensor::Allocate({dtype, from.shape()}));
+  VisitDType(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    int64_t i = 0;
+    for (T& element : to.mutable_data<T>()) element = static_cast<T>(from.ValueAt(i++));
+  });
+  return to;
+}
+
 }  // namespace
 
 Model::Model(const OutputList& inputs, const OutputList& outputs, ModelOptions options)
@@ -32,6 +44,7 @@ Model::Model(const OutputList& inputs, const OutputList& outputs, ModelOptions o
 Model::Model(absl::StatusOr<Network> network, ModelOptions options, absl::string_view default_name)
     : name_(options.name.empty() ? std::string(default_name) : std::move(options.name)),
       seed_(options.seed) {
+  weight_dtype_ = options.weight_dtype;
   SetNetwork(std::move(network));
 }
 
@@ -43,6 +56,12 @@ void Model::SetNetwork(absl::StatusOr<Network> network) {
   }
   construction_ = network.status();
   network_ = network.ok() ? *std::move(network) : Network();
+  if (construction_.ok() && weight_dtype_ != DType::kF32 && weight_dtype_ != DType::kBF16 &&
+      weight_dtype_ != DType::kF16) {
+    construction_ = absl::InvalidArgumentError(absl::StrCat(
+        "weight_dtype is ", DTypeName(weight_dtype_), "; it must be f32, bf16 or f16"));
+  }
+  network_.set_weight_dtype(weight_dtype_);
 }
 
 Sequential::Sequential(std::vector<LayerHandle> layers, ModelOptions options)
@@ -55,10 +74,13 @@ void Sequential::Add(LayerHandle layer) {
   SetNetwork(Network::Chain(layers_));
 }
 
-absl::Status Model::Compile(const OptimizerArg& optimizer, Loss loss, std::vector<Metric> metrics) {
+absl::Status Model::Compile(const OptimizerArg& optimizer, Loss loss, std::vector<Metric> metrics,
+                            std::vector<Metric> weighted_metrics) {
   const size_t n = std::max<size_t>(1, network_.outputs().size());
+  const auto each = [&](const auto& list) { return std::vector<std::vector<Metric>>(n, list); };
   return Compile(optimizer, Objective{.losses = std::vector<Loss>(n, loss),
-                                      .metrics = std::vector<std::vector<Metric>>(n, metrics)});
+                                      .metrics = each(metrics),
+                                      .weighted_metrics = each(weighted_metrics)});
 }
 
 absl::Status Model::Compile(const OptimizerArg& optimizer, Objective objective) {
@@ -74,15 +96,19 @@ absl::Status Model::Compile(const OptimizerArg& optimizer, Objective objective) 
   }
   const size_t n = network_.outputs().size();
   objective.metrics.resize(std::max(n, objective.metrics.size()));
-  if (objective.losses.size() != n || objective.metrics.size() != n) {
+  objective.weighted_metrics.resize(std::max(n, objective.weighted_metrics.size()));
+  if (objective.losses.size() != n || objective.metrics.size() != n ||
+      objective.weighted_metrics.size() != n) {
     return error(absl::InvalidArgumentError(
         absl::StrCat("it has ", n, " outputs, but was given ", objective.losses.size(),
                      " losses and metrics for ", objective.metrics.size())));
   }
   for (size_t i = 0; i < n; ++i) {
     if (absl::Status s = objective.losses[i].Check(); !s.ok()) return error(s);
-    for (const Metric& metric : objective.metrics[i]) {
-      if (absl::Status s = metric.Check(); !s.ok()) return error(s);
+    for (const auto* list : {&objective.metrics[i], &objective.weighted_metrics[i]}) {
+      for (const Metric& metric : *list) {
+        if (absl::Status s = metric.Check(); !s.ok()) return error(s);
+      }
     }
   }
   if (!network_.built() && network_.KnowsInputs()) {
@@ -131,6 +157,7 @@ absl::Status Model::InitializeVariables() {
           value.status().code(),
           absl::StrCat("initializing variable '", variable.path, "': ", value.status().message()));
     }
+    ADJOINT_ASSIGN_OR_RETURN(*value, Converted(*value, variable.stored.dtype));
     variables_.Set(variable.path, *value);
   }
   return absl::OkStatus();
@@ -150,6 +177,12 @@ absl::Status Model::EnsureOptimizerState() {
     if (variables_.Has(slot.path)) continue;
     ADJOINT_ASSIGN_OR_RETURN(const Tensor value, Filled(slot.spec, slot.initial));
     variables_.Set(slot.path, value);
+  }
+  for (const MasterVariable& master : MasterVariables(network_)) {
+    if (variables_.Has(master.path)) continue;
+    ADJOINT_ASSIGN_OR_RETURN(const Tensor value,
+                             Converted(*variables_.Find(master.weight), master.spec.dtype));
+    variables_.Set(master.path, value);
   }
   return absl::OkStatus();
 }
@@ -171,26 +204,30 @@ std::vector<ValueSpec> Model::InputSpecs(const DataList& x) const {
   return specs;
 }
 
-std::vector<TensorSpec> Model::TargetSpecs(const DataList& y) const {
-  std::vector<TensorSpec> specs;
-  for (size_t i = 0; i < y.items().size(); ++i) {
-    TensorSpec spec = y.items()[i].spec().tensor;
-    const Network::ValueId id = network_.outputs()[i];
-    const Shape& output = network_.calls()[id.call].outputs[id.output].tensor.shape;
-    for (int axis = 1; axis < std::min(output.rank(), spec.shape.rank()); ++axis) {
-      if (!output.dim(axis).is_known()) spec.shape.set_dim(axis, output.dim(axis));
+TargetSpecs Model::SpecsOfTargets(const DataList& y, const DataList& weights) const {
+  const auto specs_of = [&](const DataList& list) {
+    std::vector<TensorSpec> specs;
+    for (size_t i = 0; i < list.items().size(); ++i) {
+      TensorSpec spec = list.items()[i].spec().tensor;
+      const Network::ValueId id = network_.outputs()[i];
+      const Shape& output = network_.calls()[id.call].outputs[id.output].tensor.shape;
+      for (int axis = 1; axis < std::min(output.rank(), spec.shape.rank()); ++axis) {
+        if (!output.dim(axis).is_known()) spec.shape.set_dim(axis, output.dim(axis));
+      }
+      specs.push_back(std::move(spec));
     }
-    specs.push_back(std::move(spec));
-  }
-  return specs;
+    return specs;
+  };
+  return {.targets = specs_of(y), .weights = specs_of(weights)};
 }
 
 absl::StatusOr<Model::CompiledStep*> Model::StepFor(absl::string_view name,
                                                     absl::Span<const ValueSpec> inputs,
-                                                    absl::Span<const TensorSpec> targets) {
+                                                    const TargetSpecs& targets) {
   std::string kind;
   for (const ValueSpec& input : inputs) absl::StrAppend(&kind, input.ToString(), " ");
-  for (const TensorSpec& target : targets) absl::StrAppend(&kind, "-> ", target.ToString());
+  for (const TensorSpec& target : targets.targets) absl::StrAppend(&kind, "-> ", target.ToString());
+  for (const TensorSpec& weight : targets.weights) absl::StrAppend(&kind, "* ", weight.ToString());
   const auto found = std::find_if(steps_.begin(), steps_.end(), [&](const auto& step) {
     return step->name == name && step->kind == kind;
   });
@@ -246,25 +283,53 @@ absl::Status Model::ApplySchedule() {
   return absl::OkStatus();
 }
 
-absl::Status Model::OverwriteWithAverages() {
-  ADJOINT_RETURN_IF_ERROR(CheckCompiled("OverwriteWithAverages"));
+absl::StatusOr<graph::VariableStore> Model::AveragedWeights(absl::string_view what) const {
+  ADJOINT_RETURN_IF_ERROR(CheckCompiled(what));
+  ADJOINT_RETURN_IF_ERROR(variables_.status());
   const Tensor* const step = variables_.Find(kStepVariable);
   if (step == nullptr || step->item<int64_t>() == 0) {
     return absl::FailedPreconditionError(
-        "OverwriteWithAverages: there are no averages before the first step of training");
+        absl::StrCat(what, ": there are no averages before the first step of training"));
   }
+  graph::VariableStore weights;
   bool found = false;
   for (const std::string& weight : WeightNames()) {
     const Tensor* const average =
         variables_.Find(absl::StrCat("optimizer/", weight, "/", optim::kAverageSlot));
-    if (average == nullptr) continue;
-    found = true;
-    std::memcpy(variables_.FindMutable(weight)->mutable_raw(), average->raw(),
-                static_cast<size_t>(average->bytes()));
+    found |= average != nullptr;
+    const Tensor& value = *variables_.Find(weight);
+    if (average == nullptr) {
+      weights.Set(weight, value);
+      continue;
+    }
+    ADJOINT_ASSIGN_OR_RETURN(const Tensor stored, Converted(*average, value.dtype()));
+    weights.Set(weight, stored);
   }
-  if (found) return absl::OkStatus();
+  if (found) return weights;
   return absl::FailedPreconditionError(
-      "OverwriteWithAverages: the optimizer keeps no averages; extend it with ema_momentum");
+      absl::StrCat(what, ": the optimizer keeps no averages; extend it with ema_momentum"));
+}
+
+absl::Status Model::OverwriteWithAverages() {
+  ADJOINT_ASSIGN_OR_RETURN(const graph::VariableStore averages,
+                           AveragedWeights("OverwriteWithAverages"));
+  for (const std::string& weight : averages.Names()) {
+    const Tensor& average = *averages.Find(weight);
+    std::memcpy(variables_.FindMutable(weight)->mutable_raw(), average.raw(),
+                static_cast<size_t>(average.bytes()));
+  }
+  return FollowWithMasters();
+}
+
+absl::Status Model::FollowWithMasters() {
+  for (const MasterVariable& master : MasterVariables(network_)) {
+    Tensor* const value = variables_.FindMutable(master.path);
+    if (value == nullptr) continue;
+    ADJOINT_ASSIGN_OR_RETURN(const Tensor weight,
+                             Converted(*variables_.Find(master.weight), master.spec.dtype));
+    std::memcpy(value->mutable_raw(), weight.raw(), static_cast<size_t>(weight.bytes()));
+  }
+  return absl::OkStatus();
 }
 
 double Model::learning_rate() const {

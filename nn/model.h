@@ -41,6 +41,11 @@ struct ModelOptions {
   // Of initial weights, and of shuffling and dropout where Fit is not told another. Equal seeds
   // give equal bytes.
   uint64_t seed = 0;
+  // The type that trained weights are stored in, in memory and in files: f32, bf16 or f16. Layers
+  // compute in f32; training keeps an f32 master of each weight with the optimizer's state, updates
+  // that, and stores it rounded, so that steps smaller than the rounding are not lost. Masters
+  // follow SetWeights and LoadWeights, but not what is written through mutable_variables().
+  DType weight_dtype = DType::kF32;
 };
 
 // Data in memory, or a dataset of batches.
@@ -48,6 +53,7 @@ struct ValidationData {
   DataList x = {};
   DataList y = {};
   std::optional<datasets::Dataset> dataset = {};
+  DataList sample_weight = {};  // of data in memory
 
   bool empty() const { return x.empty() && !dataset.has_value(); }
 };
@@ -55,11 +61,19 @@ struct ValidationData {
 struct FitOptions {
   int epochs = 1;
   int64_t batch_size = 32;
+  // Of data in memory: how much each sample, [samples], or each step of it, [samples, steps],
+  // counts in the loss and in weighted metrics: a tensor of numbers an output of the model. None:
+  // all count alike.
+  DataList sample_weight = {};
+  // The same by class, for models of one output: a weight for each of the classes 0 to n - 1, which
+  // multiplies sample_weight. Validation is not weighed by it.
+  std::map<int64_t, double> class_weight = {};
   // Evaluated after every epoch. At most one of the two.
   ValidationData validation_data = {};
   // This part of the samples, the last ones, is kept from training and evaluated instead.
   double validation_split = 0;
   int64_t validation_batch_size = 0;  // 0: batch_size
+  bool validate_averages = false;     // use_averages of EvaluateOptions
   bool shuffle = true;                // a new order every epoch
   // Of a dataset: batches that make an epoch. The pass then goes on from one epoch to the next. 0:
   // an epoch is a pass.
@@ -76,12 +90,17 @@ struct FitOptions {
 
 struct EvaluateOptions {
   int64_t batch_size = 32;
+  DataList sample_weight = {};  // of data in memory, as in FitOptions
+  // With the moving averages that the optimizer keeps (ema_momentum of optim/extended.h) in place
+  // of the weights, which stay as they are.
+  bool use_averages = false;
   int verbose = 1;
   std::ostream* out = nullptr;
 };
 
 struct PredictOptions {
   int64_t batch_size = 32;
+  bool use_averages = false;  // as in EvaluateOptions
 };
 
 struct SaveOptions {
@@ -104,7 +123,11 @@ class Model {
   // Sets what to train for. Weights stay as they are when compiled again; the optimizer starts
   // anew. `loss` and `metrics` are for every output. Errors: of the network's construction, an
   // unknown name, a value of the optimizer's out of range.
-  absl::Status Compile(const OptimizerArg& optimizer, Loss loss, std::vector<Metric> metrics = {});
+  //
+  // Weights of samples weigh the loss and `weighted_metrics`; the mask that an output has
+  // (nn/value.h) takes its steps out of the loss and all metrics.
+  absl::Status Compile(const OptimizerArg& optimizer, Loss loss, std::vector<Metric> metrics = {},
+                       std::vector<Metric> weighted_metrics = {});
   // An entry an output.
   absl::Status Compile(const OptimizerArg& optimizer, Objective objective);
 
@@ -219,6 +242,7 @@ class Model {
   // Replaces the network of a model that has no weights yet.
   void SetNetwork(absl::StatusOr<Network> network);
 
+  DType weight_dtype_ = DType::kF32;
   bool sequential_ = false;
 
  private:
@@ -235,35 +259,42 @@ class Model {
   absl::Status EnsureBuilt(absl::Span<const ValueSpec> inputs);
   absl::Status InitializeVariables();
   absl::Status EnsureOptimizerState();
+  // Masters become what the weights are.
+  absl::Status FollowWithMasters();
   // Sets the rate of the next step when the optimizer has a schedule.
   absl::Status ApplySchedule();
   void EraseOptimizerState();
 
   std::vector<ValueSpec> InputSpecs(const DataList& x) const;
-  std::vector<TensorSpec> TargetSpecs(const DataList& y) const;
+  TargetSpecs SpecsOfTargets(const DataList& y, const DataList& weights) const;
   // The program for such data, built now if need be.
   absl::StatusOr<CompiledStep*> StepFor(absl::string_view name, absl::Span<const ValueSpec> inputs,
-                                        absl::Span<const TensorSpec> targets);
+                                        const TargetSpecs& targets);
 
   struct FitData;
   struct Feeding;
   // Data in memory as batches; the weights are made if need be.
   absl::StatusOr<Feeding> Feed(const DataList& x, const DataList* y, int64_t batch_size,
                                std::optional<uint64_t> shuffle_seed = {},
-                               std::vector<Tensor> extra = {});
+                               std::vector<Tensor> extra = {}, const DataList& weights = {});
   // The same of a dataset. `what` begins messages.
   absl::StatusOr<Feeding> Feed(absl::string_view what, const datasets::Dataset& dataset,
                                bool targets, int64_t steps = 0, std::vector<Tensor> extra = {});
   absl::StatusOr<History> FitFrom(Feeding train, const ValidationData& validation, uint64_t seed,
                                   bool shuffle, const FitOptions& options);
   absl::StatusOr<Logs> EvaluateFrom(Feeding feeding, const EvaluateOptions& options);
-  absl::StatusOr<std::vector<Tensor>> PredictFrom(Feeding feeding, int64_t rows);
+  absl::StatusOr<std::vector<Tensor>> PredictFrom(Feeding feeding, int64_t rows,
+                                                  bool use_averages = false);
   absl::Status CheckOneOutput() const;
   absl::Status RunEpoch(FitData& data, const FitOptions& options);
   // The training's whole state in a file, and back.
   absl::Status WriteCheckpoint(const FitData& data, const FitOptions& options) const;
   absl::Status ReadCheckpoint(FitData& data, const FitOptions& options);
-  absl::StatusOr<Logs> RunEvaluation(CompiledStep& step, BatchSource& batches, ProgressBar* bar);
+  absl::StatusOr<Logs> RunEvaluation(CompiledStep& step, BatchSource& batches,
+                                     graph::VariableStore* variables, ProgressBar* bar);
+  absl::StatusOr<Logs> EvaluateAverages(FitData& data);
+  // A copy of the weights, in which those that have averages are these. `what` begins the message.
+  absl::StatusOr<graph::VariableStore> AveragedWeights(absl::string_view what) const;
 
   absl::StatusOr<std::string> NetworkSection() const;
   std::string TrainingSection() const;

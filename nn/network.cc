@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "ops/cast.h"
 
 namespace adjoint::nn {
 namespace {
@@ -31,11 +32,22 @@ absl::Status At(const Network::Part& part, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(PlaceOf(part), ": ", status.message()));
 }
 
+TensorSpec StoredSpec(const VariableDecl& decl, DType weight_dtype) {
+  TensorSpec spec = decl.spec;
+  if (decl.trainable && spec.dtype == DType::kF32) spec.dtype = weight_dtype;
+  return spec;
+}
+
 class PartContext final : public CallContext {
  public:
-  PartContext(graph::Graph& graph, const Network::Part& part, const Network::TraceOptions& options,
-              StateBindings& states, std::vector<Var>& losses)
-      : graph_(graph), part_(part), options_(options), states_(states), losses_(losses) {}
+  PartContext(graph::Graph& graph, const Network::Part& part, DType weight_dtype,
+              const Network::TraceOptions& options, StateBindings& states, std::vector<Var>& losses)
+      : graph_(graph),
+        part_(part),
+        weight_dtype_(weight_dtype),
+        options_(options),
+        states_(states),
+        losses_(losses) {}
 
   ops::Builder& builder() override { return graph_; }
   bool training() const override { return options_.training; }
@@ -43,7 +55,8 @@ class PartContext final : public CallContext {
   Var Variable(absl::string_view name) override {
     const VariableDecl* const decl = Find(name);
     if (decl == nullptr) return Var{&graph_, -1, 0};
-    return states_.Read(absl::StrCat(part_.name, "/", name), decl->spec);
+    return states_.ReadAs(absl::StrCat(part_.name, "/", name), StoredSpec(*decl, weight_dtype_),
+                          decl->spec.dtype);
   }
 
   void SetVariable(absl::string_view name, Var value) override {
@@ -89,6 +102,7 @@ class PartContext final : public CallContext {
 
   graph::Graph& graph_;
   const Network::Part& part_;
+  const DType weight_dtype_;
   const Network::TraceOptions& options_;
   StateBindings& states_;
   std::vector<Var>& losses_;
@@ -131,6 +145,14 @@ Var StateBindings::Read(const std::string& variable, const TensorSpec& spec) {
   const Var read = graph_.Input(variable, spec, std::source_location());
   bindings_.push_back({variable, read, read});
   return read;
+}
+
+Var StateBindings::ReadAs(const std::string& variable, const TensorSpec& spec, DType dtype) {
+  const Var read = Read(variable, spec);
+  if (spec.dtype == dtype) return read;
+  const auto [it, added] = converted_.try_emplace(variable);
+  if (added) it->second = ops::Cast(read, dtype);
+  return it->second;
 }
 
 void StateBindings::Write(const std::string& variable, Var value) { Find(variable)->write = value; }
@@ -360,7 +382,8 @@ std::vector<Network::Variable> Network::Variables() const {
   std::vector<Variable> variables;
   for (const Part& part : parts_) {
     for (const VariableDecl& decl : part.variables) {
-      variables.push_back({absl::StrCat(part.name, "/", decl.name), &decl});
+      variables.push_back(
+          {absl::StrCat(part.name, "/", decl.name), &decl, StoredSpec(decl, weight_dtype_)});
     }
   }
   return variables;
@@ -413,7 +436,7 @@ absl::StatusOr<Network::Traced> Network::Walk(graph::Graph& graph, absl::Span<co
           return At(part, s);
         }
       }
-      PartContext context(graph, part, options, states, traced.losses);
+      PartContext context(graph, part, weight_dtype_, options, states, traced.losses);
       values[i] = part.layer->Call(context, arguments);
       if (!values[i].empty() && part.layer->PassesMask() && !values[i][0].mask().valid()) {
         values[i][0].set_mask(arguments[0].mask());
@@ -445,7 +468,8 @@ absl::StatusOr<Network::Traced> Network::Walk(graph::Graph& graph, absl::Span<co
       if (decl.regularizer.empty()) continue;
       const ops::ScopedName scope(graph, absl::StrCat("regularizer/", part.name));
       traced.losses.push_back(decl.regularizer.Penalty(
-          states.Read(absl::StrCat(part.name, "/", decl.name), decl.spec)));
+          states.ReadAs(absl::StrCat(part.name, "/", decl.name), StoredSpec(decl, weight_dtype_),
+                        decl.spec.dtype)));
     }
   }
   ADJOINT_RETURN_IF_ERROR(graph.status());

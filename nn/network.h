@@ -2,6 +2,7 @@
 #define ADJOINT_NN_NETWORK_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ class StateBindings {
   explicit StateBindings(graph::Graph& graph) : graph_(graph) {}
 
   Var Read(const std::string& variable, const TensorSpec& spec);
+  // The variable's value in another element type: one var, however often it is asked for.
+  Var ReadAs(const std::string& variable, const TensorSpec& spec, DType dtype);
   // Requires that the variable has been read.
   void Write(const std::string& variable, Var value);
 
@@ -35,6 +38,7 @@ class StateBindings {
 
   graph::Graph& graph_;
   std::vector<graph::StateBinding> bindings_;
+  std::map<std::string, Var> converted_;
 };
 
 // Layers, how they are connected, and, once built, their variables.
@@ -88,10 +92,16 @@ class Network {
   // Declares the variables of all layers for inputs like these.
   absl::Status Build(absl::Span<const ValueSpec> inputs);
 
+  // The type that trained variables which layers declare as f32 are stored in: f32, bf16 or f16.
+  // Layers see them as f32 all the same.
+  void set_weight_dtype(DType dtype) { weight_dtype_ = dtype; }
+  DType weight_dtype() const { return weight_dtype_; }
+
   // A declared variable with its name in the model, "dense/kernel".
   struct Variable {
     std::string path;
     const VariableDecl* decl;
+    TensorSpec stored;  // as declared, or of weight_dtype()
   };
   // In the order of layers and declarations. Valid as long as the network is not built again.
   std::vector<Variable> Variables() const;
@@ -121,6 +131,7 @@ class Network {
   std::vector<Call> calls_;
   std::vector<int> inputs_;
   std::vector<ValueId> outputs_;
+  DType weight_dtype_ = DType::kF32;
   bool built_ = false;
 };
 

@@ -8,8 +8,11 @@
 #include "core/status_macros.h"
 #include "nn/config.h"
 #include "nn/registry.h"
+#include "ops/arithmetic.h"
 #include "ops/cast.h"
 #include "ops/pool.h"
+#include "ops/reduce.h"
+#include "ops/shape_ops.h"
 
 namespace adjoint::nn {
 namespace {
@@ -102,6 +105,9 @@ class GlobalPoolingLayer final : public Layer {
 
   std::vector<Value> Call(CallContext&, absl::Span<const Value> inputs) const override {
     const Var x = ops::Cast(inputs[0].dense(), DType::kF32);
+    if (rank_ == 1 && kind_ == Kind::kAverage && x.valid() && inputs[0].mask().valid()) {
+      return {MaskedAverage(x, ops::Cast(inputs[0].mask(), DType::kF32))};
+    }
     const bool channels_last = options_.data_format == "channels_last";
     return {kind_ == Kind::kMax ? ops::GlobalMaxPool(x, channels_last, options_.keepdims)
                                 : ops::GlobalAveragePool(x, channels_last, options_.keepdims)};
@@ -112,6 +118,14 @@ class GlobalPoolingLayer final : public Layer {
   }
 
  private:
+  // Of the steps that the mask leaves; 0 where it leaves none.
+  Var MaskedAverage(Var x, Var mask) const {
+    const int64_t steps = options_.data_format == "channels_last" ? 1 : 2;
+    mask = ops::ExpandDims(mask, steps == 1 ? 2 : 1);
+    const Var sum = ops::Sum(x * mask, {steps}, options_.keepdims);
+    return sum / ops::Maximum(ops::Sum(mask, {steps}, options_.keepdims), 1.0);
+  }
+
   const Kind kind_;
   const int rank_;
   const GlobalPoolingOptions options_;

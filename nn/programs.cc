@@ -6,9 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "graph/gradients.h"
+#include "nn/weighting.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
+#include "ops/comparison.h"
+#include "ops/indexing.h"
 #include "ops/reduce.h"
+#include "ops/shape_ops.h"
+#include "optim/row_updates.h"
 
 namespace adjoint::nn {
 namespace {
@@ -23,20 +28,25 @@ struct Draft {
   StateBindings states{*graph};
   std::vector<Value> inputs;
   std::vector<Var> targets;
+  std::vector<Var> weights;
   std::vector<Reported> reported;
 
-  Draft(std::string name, absl::Span<const ValueSpec> specs,
-        absl::Span<const TensorSpec> target_specs) {
+  Draft(std::string name, absl::Span<const ValueSpec> specs, const TargetSpecs& others) {
     program.name = std::move(name);
     program.graph = graph;
     for (size_t i = 0; i < specs.size(); ++i) {
       inputs.push_back(AddInput(program, *graph, absl::StrCat("x", i), specs[i]));
     }
-    for (size_t i = 0; i < target_specs.size(); ++i) {
-      const std::string target = absl::StrCat("y", i);
-      targets.push_back(graph->Input(target, target_specs[i], std::source_location()));
-      program.AddInput(target, targets.back());
-    }
+    const auto add = [&](const char* letter, const std::vector<TensorSpec>& of,
+                         std::vector<Var>& vars) {
+      for (size_t i = 0; i < of.size(); ++i) {
+        const std::string input = absl::StrCat(letter, i);
+        vars.push_back(graph->Input(input, of[i], std::source_location()));
+        program.AddInput(input, vars.back());
+      }
+    };
+    add("y", others.targets, targets);
+    add("w", others.weights, weights);
   }
 
   absl::StatusOr<Program> Finish() {
@@ -66,6 +76,42 @@ absl::StatusOr<Var> DenseOutput(const Network& network, const Network::Traced& t
                                                  "', is sparse; models give dense outputs"));
 }
 
+// A metric of one output: what it reports, and the vars of that.
+absl::Status AddMetric(const Metric& metric, const std::string& prefix, Var y_true, Var y_pred,
+                       const Weighting& weighting, Graph& graph, std::vector<Reported>& reported,
+                       std::vector<std::vector<Var>>& outputs) {
+  const ops::ScopedName scope(graph, absl::StrCat("metrics/", prefix, metric.name()));
+  const std::string name = prefix + metric.name();
+  if (metric.is_counted()) {
+    std::vector<Var> sums = metric.SumsOf(y_true, y_pred, weighting);
+    ADJOINT_RETURN_IF_ERROR(graph.status());
+    reported.push_back(
+        {.name = name, .result = metric.result(), .num_outputs = static_cast<int>(sums.size())});
+    outputs.push_back(std::move(sums));
+    return absl::OkStatus();
+  }
+  const Var numbers = metric(y_true, y_pred);
+  ADJOINT_RETURN_IF_ERROR(graph.status());
+  if (!weighting.empty()) {
+    const Var weights = WeightsFor(weighting, numbers.shape());
+    ADJOINT_RETURN_IF_ERROR(graph.status());
+    const Var counted =
+        ops::Where(ops::Equal(weights, 0.0), 0.0, weights * ops::Cast(numbers, DType::kF32));
+    reported.push_back({.name = name,
+                        .result =
+                            [](absl::Span<const std::vector<double>> sums) {
+                              return sums[1][0] == 0 ? 0 : sums[0][0] / sums[1][0];
+                            },
+                        .num_outputs = 2});
+    outputs.push_back({ops::Sum(counted), ops::Sum(weights)});
+    return graph.status();
+  }
+  const double per_sample = NumbersPerSample(numbers);
+  reported.push_back({name, per_sample});
+  outputs.push_back({per_sample > 0 ? ops::Sum(numbers) : ops::Mean(numbers)});
+  return graph.status();
+}
+
 // Loss and metrics as outputs of the program, and the loss as a var.
 absl::StatusOr<Var> AddObjective(const Network& network, const Objective& objective,
                                  const Network::Traced& traced, Draft& draft) {
@@ -78,29 +124,25 @@ absl::StatusOr<Var> AddObjective(const Network& network, const Objective& object
     ADJOINT_ASSIGN_OR_RETURN(const Var y_pred, DenseOutput(network, traced, i));
     const std::string prefix = n > 1 ? network.OutputName(i) + "_" : "";
     const Var y_true = draft.targets[i];
+    const Weighting masked{.mask = traced.outputs[i].mask()};
+    const Weighting weighted{.weights = draft.weights.empty() ? Var{} : draft.weights[i],
+                             .mask = masked.mask};
     {
       const Loss& loss = objective.losses[i];
       const ops::ScopedName scope(graph, absl::StrCat("loss/", prefix, loss.name()));
       const Var numbers = loss(y_true, y_pred);
       ADJOINT_RETURN_IF_ERROR(graph.status());
-      losses.push_back(ops::Mean(numbers));
+      losses.push_back(WeightedLoss(numbers, weighted));
+      ADJOINT_RETURN_IF_ERROR(graph.status());
     }
     for (const Metric& metric : objective.metrics[i]) {
-      const ops::ScopedName scope(graph, absl::StrCat("metrics/", prefix, metric.name()));
-      if (metric.is_counted()) {
-        std::vector<Var> sums = metric.SumsOf(y_true, y_pred);
-        ADJOINT_RETURN_IF_ERROR(graph.status());
-        reported.push_back({.name = prefix + metric.name(),
-                            .result = metric.result(),
-                            .num_outputs = static_cast<int>(sums.size())});
-        metrics.push_back(std::move(sums));
-        continue;
-      }
-      const Var numbers = metric(y_true, y_pred);
-      ADJOINT_RETURN_IF_ERROR(graph.status());
-      const double per_sample = NumbersPerSample(numbers);
-      reported.push_back({prefix + metric.name(), per_sample});
-      metrics.push_back({per_sample > 0 ? ops::Sum(numbers) : ops::Mean(numbers)});
+      ADJOINT_RETURN_IF_ERROR(
+          AddMetric(metric, prefix, y_true, y_pred, masked, graph, reported, metrics));
+    }
+    if (static_cast<size_t>(i) >= objective.weighted_metrics.size()) continue;
+    for (const Metric& metric : objective.weighted_metrics[i]) {
+      ADJOINT_RETURN_IF_ERROR(
+          AddMetric(metric, prefix, y_true, y_pred, weighted, graph, reported, metrics));
     }
   }
   const ops::ScopedName scope(graph, "loss");
@@ -138,6 +180,64 @@ std::vector<TensorSpec> Specs(const std::vector<Network::Variable>& variables) {
   return specs;
 }
 
+bool HasMaster(const Network::Variable& variable) {
+  return variable.stored.dtype != variable.decl->spec.dtype;
+}
+
+std::string MasterPath(const std::string& weight) {
+  return absl::StrCat("optimizer/", weight, "/master");
+}
+
+// The nodes that look up rows of `param`, when nothing else reads it; none otherwise.
+std::vector<Var> LookUps(const Graph& graph, Var param) {
+  std::vector<Var> look_ups;
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    const graph::Node& node = graph.node(id);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i].node != param.node) continue;
+      if (i != 0 || node.op != &ops::GatherOp() || node.attrs.At<int64_t>("axis") != 0) return {};
+      look_ups.push_back(Var{param.builder, id, 0});
+    }
+  }
+  return look_ups;
+}
+
+// The gradients of the loss with respect to all parameters, of rows where the optimizer is meant to
+// update rows.
+std::vector<optim::Gradient> LossGradients(Graph& graph, const optim::Optimizer& optimizer,
+                                           Var loss, const std::vector<Var>& params) {
+  std::vector<std::vector<Var>> look_ups(params.size());
+  std::vector<Var> wrt;
+  for (size_t p = 0; p < params.size(); ++p) {
+    if (optimizer.updates_rows()) look_ups[p] = LookUps(graph, params[p]);
+    if (look_ups[p].empty()) wrt.push_back(params[p]);
+    wrt.insert(wrt.end(), look_ups[p].begin(), look_ups[p].end());
+  }
+  const std::vector<Var> grads = graph::Gradients(loss, wrt);
+  std::vector<optim::Gradient> result(params.size());
+  if (!graph.status().ok()) return result;
+  size_t at = 0;
+  for (size_t p = 0; p < params.size(); ++p) {
+    if (look_ups[p].empty()) {
+      result[p].whole = grads[at++];
+      continue;
+    }
+    std::vector<ops::Operand> indices, updates;
+    for (const Var look_up : look_ups[p]) {
+      Shape rows = params[p].shape();
+      rows.set_dim(0, Dim(-1));
+      indices.push_back(
+          ops::Reshape(ops::Cast(graph.node(look_up.node).inputs[1], DType::kI64), Shape{Dim(-1)}));
+      updates.push_back(ops::Reshape(grads[at++], rows));
+    }
+    const auto join = [](const std::vector<ops::Operand>& parts) {
+      return parts.size() == 1 ? parts[0].var : ops::Concat(parts, 0);
+    };
+    result[p].rows = ops::SumByRow(join(indices), join(updates), params[p].shape().dim(0).value());
+  }
+  return result;
+}
+
 // Gradients and updates of all trainable variables.
 absl::Status AddUpdate(const Network& network, const optim::Optimizer& optimizer, Var loss,
                        Var step, Draft& draft) {
@@ -145,19 +245,25 @@ absl::Status AddUpdate(const Network& network, const optim::Optimizer& optimizer
   const std::vector<Network::Variable> variables = Trainable(network);
   std::vector<Var> params, slots;
   for (const Network::Variable& variable : variables) {
-    params.push_back(draft.states.Read(variable.path, variable.decl->spec));
+    params.push_back(
+        draft.states.ReadAs(variable.path, variable.stored, variable.decl->spec.dtype));
   }
   const std::vector<SlotVariable> slot_variables = OptimizerSlots(network, optimizer);
   for (const SlotVariable& slot : slot_variables) {
     slots.push_back(draft.states.Read(slot.path, slot.spec));
   }
   const Var rate = draft.states.Read(kLearningRateVariable, {DType::kF32, Shape{}});
-  const std::vector<Var> grads = graph::Gradients(loss, params);
+  const std::vector<optim::Gradient> grads = LossGradients(graph, optimizer, loss, params);
   ADJOINT_RETURN_IF_ERROR(graph.status());
+  // The network reads what is stored; what is updated is not rounded.
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (!HasMaster(variables[i])) continue;
+    params[i] = draft.states.Read(MasterPath(variables[i].path), variables[i].decl->spec);
+  }
   const std::string name = optimizer.Config().name;
   const ops::ScopedName scope(graph, absl::StrCat("optimizer/", name));
   const optim::UpdateResult update =
-      optimizer.Update(grads, params, slots, {.learning_rate = rate, .step = step});
+      optim::Update(optimizer, grads, params, slots, {.learning_rate = rate, .step = step});
   ADJOINT_RETURN_IF_ERROR(graph.status());
   if (update.params.size() != params.size() || update.slots.size() != slots.size()) {
     return absl::InternalError(absl::StrCat("optimizer ", name, " returned ", update.params.size(),
@@ -165,7 +271,10 @@ absl::Status AddUpdate(const Network& network, const optim::Optimizer& optimizer
                                             params.size(), " and ", slots.size()));
   }
   for (size_t i = 0; i < params.size(); ++i) {
-    draft.states.Write(variables[i].path, update.params[i]);
+    if (HasMaster(variables[i])) {
+      draft.states.Write(MasterPath(variables[i].path), update.params[i]);
+    }
+    draft.states.Write(variables[i].path, ops::Cast(update.params[i], variables[i].stored.dtype));
   }
   for (size_t i = 0; i < slots.size(); ++i) {
     draft.states.Write(slot_variables[i].path, update.slots[i]);
@@ -188,6 +297,15 @@ std::vector<SlotVariable> OptimizerSlots(const Network& network,
   return slots;
 }
 
+std::vector<MasterVariable> MasterVariables(const Network& network) {
+  std::vector<MasterVariable> masters;
+  for (const Network::Variable& variable : Trainable(network)) {
+    if (!HasMaster(variable)) continue;
+    masters.push_back({MasterPath(variable.path), variable.path, variable.decl->spec});
+  }
+  return masters;
+}
+
 absl::StatusOr<Program> BuildPredictProgram(const Network& network,
                                             absl::Span<const ValueSpec> inputs) {
   Draft draft("predict", inputs, {});
@@ -207,7 +325,7 @@ absl::StatusOr<Program> BuildPredictProgram(const Network& network,
 
 absl::StatusOr<StepProgram> BuildEvaluateProgram(const Network& network, const Objective& objective,
                                                  absl::Span<const ValueSpec> inputs,
-                                                 absl::Span<const TensorSpec> targets) {
+                                                 const TargetSpecs& targets) {
   Draft draft("evaluate", inputs, targets);
   ADJOINT_ASSIGN_OR_RETURN(const Network::Traced traced,
                            network.Trace(*draft.graph, draft.inputs, {}, draft.states));
@@ -219,7 +337,7 @@ absl::StatusOr<StepProgram> BuildEvaluateProgram(const Network& network, const O
 absl::StatusOr<StepProgram> BuildTrainProgram(const Network& network, const Objective& objective,
                                               const optim::Optimizer& optimizer,
                                               absl::Span<const ValueSpec> inputs,
-                                              absl::Span<const TensorSpec> targets) {
+                                              const TargetSpecs& targets) {
   Draft draft("train", inputs, targets);
   const Var seed = draft.graph->Input("seed", {DType::kI64, Shape{}}, std::source_location());
   draft.program.AddInput("seed", seed);

@@ -16,8 +16,8 @@
 namespace adjoint::nn {
 
 // The programs of a model. All are for a symbolic number of samples, "batch". Their inputs are
-// those of the network, "x0" or the sparse "x0.ranges" and so on, then targets "y0", ..., and in
-// training "seed", an i64 scalar.
+// those of the network, "x0" or the sparse "x0.ranges" and so on, then targets "y0", ..., weights
+// "w0", ... if there are any, and in training "seed", an i64 scalar.
 
 inline constexpr char kLearningRateVariable[] = "optimizer/learning_rate";  // f32 scalar
 inline constexpr char kStepVariable[] = "optimizer/step";                   // i64 scalar
@@ -26,6 +26,14 @@ inline constexpr char kStepVariable[] = "optimizer/step";                   // i
 struct Objective {
   std::vector<Loss> losses;
   std::vector<std::vector<Metric>> metrics;
+  // Those that weigh samples as the loss does; the others weigh them alike. May be left empty.
+  std::vector<std::vector<Metric>> weighted_metrics = {};
+};
+
+// What training and evaluation are fed besides the network's inputs.
+struct TargetSpecs {
+  std::vector<TensorSpec> targets;
+  std::vector<TensorSpec> weights = {};  // none, or one a target (nn/weighting.h)
 };
 
 // A number that a training or evaluation program reports, and the program's outputs it comes from.
@@ -55,14 +63,14 @@ absl::StatusOr<graph::Program> BuildPredictProgram(const Network& network,
 // Loss and metrics without dropout and updates.
 absl::StatusOr<StepProgram> BuildEvaluateProgram(const Network& network, const Objective& objective,
                                                  absl::Span<const ValueSpec> inputs,
-                                                 absl::Span<const TensorSpec> targets);
+                                                 const TargetSpecs& targets);
 
 // One step of training: forward, backward, update of all variables, loss and metrics from before
 // the update.
 absl::StatusOr<StepProgram> BuildTrainProgram(const Network& network, const Objective& objective,
                                               const optim::Optimizer& optimizer,
                                               absl::Span<const ValueSpec> inputs,
-                                              absl::Span<const TensorSpec> targets);
+                                              const TargetSpecs& targets);
 
 // A variable of the optimizer, with its name in the model: "optimizer/dense/kernel/rms".
 struct SlotVariable {
@@ -71,6 +79,15 @@ struct SlotVariable {
   double initial;
 };
 std::vector<SlotVariable> OptimizerSlots(const Network& network, const optim::Optimizer& optimizer);
+
+// The f32 value that the optimizer updates of a variable which is stored in another type:
+// "optimizer/dense/kernel/master".
+struct MasterVariable {
+  std::string path;
+  std::string weight;  // "dense/kernel"
+  TensorSpec spec;
+};
+std::vector<MasterVariable> MasterVariables(const Network& network);
 
 }  // namespace adjoint::nn
 

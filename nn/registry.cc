@@ -19,6 +19,7 @@ struct Registry {
       {"Activation", ActivationFromConfig},
       {"Flatten", FlattenFromConfig},
       {"Embedding", EmbeddingFromConfig},
+      {"EmbeddingBag", EmbeddingBagFromConfig},
       {"Add", AddFromConfig},
       {"Concatenate", ConcatenateFromConfig},
       {"Conv1D", ConvFromConfig},

@@ -27,6 +27,7 @@ absl::StatusOr<LayerHandle> DropoutFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> ActivationFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> FlattenFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> EmbeddingFromConfig(const LayerConfig& config);
+absl::StatusOr<LayerHandle> EmbeddingBagFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> AddFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> ConcatenateFromConfig(const LayerConfig& config);
 absl::StatusOr<LayerHandle> ConvFromConfig(const LayerConfig& config);

@@ -95,6 +95,13 @@ absl::StatusOr<Network> NetworkFromProto(const proto::NetworkProto& message) {
     specs.push_back({.tensor = std::move(tensor), .csr = spec.csr()});
   }
   if (specs.size() != network.inputs().size()) return Damaged("inputs without a shape");
+  if (!message.weight_dtype().empty()) {
+    ADJOINT_ASSIGN_OR_RETURN(const DType dtype, DTypeFromName(message.weight_dtype()));
+    if (dtype != DType::kBF16 && dtype != DType::kF16) {
+      return Damaged(absl::StrCat("weights are stored in ", message.weight_dtype()));
+    }
+    network.set_weight_dtype(dtype);
+  }
   ADJOINT_RETURN_IF_ERROR(network.Build(specs));
   return network;
 }
@@ -116,6 +123,7 @@ absl::StatusOr<std::string> Model::NetworkSection() const {
   message.set_version(kVersion);
   message.set_name(name_);
   message.set_sequential(sequential_);
+  if (weight_dtype_ != DType::kF32) message.set_weight_dtype(std::string(DTypeName(weight_dtype_)));
   for (const Network::Part& part : network_.parts()) {
     if (absl::Status s = ToProto(part, message.add_layers()); !s.ok()) {
       return Wrap(absl::StrCat("layer '", part.name, "'"), s);
@@ -152,6 +160,9 @@ std::string Model::TrainingSection() const {
       proto::OutputObjectiveProto* const to = message.add_objectives();
       write(objective_.losses[i], to->mutable_loss());
       for (const Metric& metric : objective_.metrics[i]) write(metric, to->add_metrics());
+      for (const Metric& metric : objective_.weighted_metrics[i]) {
+        write(metric, to->add_weighted_metrics());
+      }
     }
   }
   return message.SerializeAsString();
@@ -173,19 +184,23 @@ absl::Status Model::ReadTrainingSection(const std::string& bytes) {
   Objective objective;
   for (const proto::OutputObjectiveProto& output : message.objectives()) {
     objective.losses.emplace_back(output.loss().name());
-    objective.metrics.emplace_back();
     if (output.loss().users_own()) {
       why_not_compiled_ = absl::StrCat("its loss '", output.loss().name(),
                                        "' is a function that files do not hold");
     }
-    for (const proto::FunctionProto& metric : output.metrics()) {
-      objective.metrics.back().emplace_back(metric.name());
-      if (!metric.key().empty()) objective.metrics.back().back().SetName(metric.key());
-      if (metric.users_own()) {
-        why_not_compiled_ =
-            absl::StrCat("its metric '", metric.name(), "' is a function that files do not hold");
+    const auto read = [&](const auto& metrics, std::vector<std::vector<Metric>>& to) {
+      to.emplace_back();
+      for (const proto::FunctionProto& metric : metrics) {
+        to.back().emplace_back(metric.name());
+        if (!metric.key().empty()) to.back().back().SetName(metric.key());
+        if (metric.users_own()) {
+          why_not_compiled_ =
+              absl::StrCat("its metric '", metric.name(), "' is a function that files do not hold");
+        }
       }
-    }
+    };
+    read(output.metrics(), objective.metrics);
+    read(output.weighted_metrics(), objective.weighted_metrics);
   }
   if (!why_not_compiled_.empty()) {
     EraseOptimizerState();
@@ -205,6 +220,9 @@ absl::Status Model::ReadTrainingSection(const std::string& bytes) {
   ADJOINT_RETURN_IF_ERROR(CheckVariable(variables_, kStepVariable, {DType::kI64, Shape{}}));
   for (const SlotVariable& slot : OptimizerSlots(network_, *optimizer_)) {
     ADJOINT_RETURN_IF_ERROR(CheckVariable(variables_, slot.path, slot.spec));
+  }
+  for (const MasterVariable& master : MasterVariables(network_)) {
+    ADJOINT_RETURN_IF_ERROR(CheckVariable(variables_, master.path, master.spec));
   }
   return absl::OkStatus();
 }
@@ -257,10 +275,11 @@ absl::StatusOr<Model> Model::Load(const std::string& path) {
   auto network = NetworkFromProto(message);
   if (!network.ok()) return Wrap(what, network.status());
   for (const Network::Variable& variable : network->Variables()) {
-    absl::Status s = CheckVariable(file.variables, variable.path, variable.decl->spec);
+    absl::Status s = CheckVariable(file.variables, variable.path, variable.stored);
     if (!s.ok()) return Wrap(what, s);
   }
-  Model model(*std::move(network), {.name = message.name()}, "model");
+  const DType weight_dtype = network->weight_dtype();
+  Model model(*std::move(network), {.name = message.name(), .weight_dtype = weight_dtype}, "model");
   model.sequential_ = message.sequential();
   for (const proto::ValueSpecProto& spec : message.built_for()) {
     // They were read without an error a moment ago.

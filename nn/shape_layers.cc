@@ -29,12 +29,14 @@ class OneInputLayer final : public Layer {
     absl::Status mistake = {};  // of the configuration
     std::function<Var(CallContext&, Var)> call = {};
     bool can_save = true;
+    bool passes_mask = false;
   };
 
   OneInputLayer(Description description, std::string name, std::source_location location)
       : Layer(std::move(name), location), d_(std::move(description)) {}
 
   std::string ClassName() const override { return d_.class_name; }
+  bool PassesMask() const override { return d_.passes_mask; }
   absl::Status Build(absl::Span<const ValueSpec> inputs,
                      std::vector<VariableDecl>*) const override {
     ADJOINT_ASSIGN_OR_RETURN(const TensorSpec spec, OneDenseInput(inputs, ClassName()));
@@ -157,6 +159,7 @@ LayerHandle MakeUpSampling(const std::string& class_name, const Ints& size, size
 LayerHandle MakeSpatialDropout(const std::string& class_name, double rate, size_t axes,
                                MapLayerOptions options, std::source_location location) {
   OneInputLayer::Description d{.class_name = class_name, .rank = static_cast<int>(axes) + 2};
+  d.passes_mask = true;
   d.config = Attrs{{"rate", rate}};
   d.mistake = CheckRate(class_name, rate);
   if (axes > 1) {
@@ -264,7 +267,7 @@ LayerHandle Lambda(std::function<Var(Var)> function, LayerOptions options,
 }
 
 LayerHandle GaussianNoise(double stddev, LayerOptions options, std::source_location location) {
-  OneInputLayer::Description d{.class_name = "GaussianNoise"};
+  OneInputLayer::Description d{.class_name = "GaussianNoise", .passes_mask = true};
   d.config = Attrs{{"stddev", stddev}};
   if (!(stddev >= 0) || std::isinf(stddev)) {
     d.mistake = Mistake("GaussianNoise",
@@ -279,7 +282,7 @@ LayerHandle GaussianNoise(double stddev, LayerOptions options, std::source_locat
 }
 
 LayerHandle GaussianDropout(double rate, LayerOptions options, std::source_location location) {
-  OneInputLayer::Description d{.class_name = "GaussianDropout"};
+  OneInputLayer::Description d{.class_name = "GaussianDropout", .passes_mask = true};
   d.config = Attrs{{"rate", rate}};
   d.mistake = CheckRate("GaussianDropout", rate);
   d.call = [rate](CallContext& context, Var x) {

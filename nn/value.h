@@ -33,6 +33,7 @@ class Value {
  public:
   Value(Var v) : v_(v) {}                // NOLINT: implicit
   Value(CsrVar v) : v_(std::move(v)) {}  // NOLINT: implicit
+  Value(Var v, Var mask) : v_(v), mask_(mask) {}
 
   bool is_csr() const { return std::holds_alternative<CsrVar>(v_); }
   // Requires !is_csr().
@@ -40,7 +41,8 @@ class Value {
   // Requires is_csr().
   const CsrVar& csr() const { return std::get<CsrVar>(v_); }
 
-  // Which steps of a sequence count: bool [batch, time], or not valid where all do.
+  // Which steps of a sequence count: bool [batch, time], or not valid where all do. Steps that do
+  // not are passed over by layers that join steps, and by losses and metrics.
   Var mask() const { return mask_; }
   void set_mask(Var mask) { mask_ = mask; }
 

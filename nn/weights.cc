@@ -100,7 +100,7 @@ absl::Status Model::SetWeights(absl::Span<const Tensor> weights) {
     std::memcpy(variables_.FindMutable(names[i])->mutable_raw(), weights[i].raw(),
                 static_cast<size_t>(weights[i].bytes()));
   }
-  return absl::OkStatus();
+  return FollowWithMasters();
 }
 
 }  // namespace adjoint::nn

@@ -240,11 +240,28 @@ TEST(FitTest, AveragedWeights) {
     return model;
   };
   Sequential model = fit(0.75);  // w: 1, 0.5, 0.25
+  const float average = 0.75f * (0.75f * 1 + 0.25f * 0.5f) + 0.25f * 0.25f;
   EXPECT_EQ(Values(*model.variables().Get("dense/kernel"))[0], 0.25);
+  // Looked at without disturbing what is trained.
+  EXPECT_EQ(Values(*model.Predict(x, {.use_averages = true}))[0], average);
+  EXPECT_EQ((*model.Evaluate(x, y, {.use_averages = true, .verbose = 0}))["loss"],
+            average * average);
+  EXPECT_EQ(Values(*model.Predict(x))[0], 0.25);
+  auto history = model.Fit(x, y,
+                           {.epochs = 1,
+                            .batch_size = 1,
+                            .validation_data = {x, y},
+                            .validate_averages = true,
+                            .verbose = 0});  // w: 0.125, 0.0625
+  ASSERT_TRUE(history.ok()) << history.status();
+  const float later = 0.75f * (0.75f * average + 0.25f * 0.125f) + 0.25f * 0.0625f;
+  EXPECT_FLOAT_EQ((*history)["val_loss"][0], later * later);
   ASSERT_TRUE(model.OverwriteWithAverages().ok());
-  EXPECT_EQ(Values(*model.variables().Get("dense/kernel"))[0],
-            0.75 * (0.75 * 1 + 0.25 * 0.5) + 0.25 * 0.25);
-  EXPECT_THAT(Message(fit(0).OverwriteWithAverages()), HasSubstr("keeps no averages"));
+  EXPECT_EQ(Values(*model.variables().Get("dense/kernel"))[0], later);
+  Sequential none = fit(0);
+  EXPECT_THAT(Message(none.OverwriteWithAverages()), HasSubstr("keeps no averages"));
+  EXPECT_THAT(Message(none.Predict(x, {.use_averages = true}).status()),
+              HasSubstr("Predict, use_averages: the optimizer keeps no averages"));
 }
 
 TEST(FitTest, Mistakes) {
