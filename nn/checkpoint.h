@@ -26,10 +26,11 @@ struct CheckpointOptions {
   int64_t every_steps = 0;  // within epochs, after so many steps; 0: not within epochs
   int keep = 2;             // so many files, the newest; at least 1
   // Goes on from the newest checkpoint in `dir`; from the beginning where there is none. A damaged
-  // file is named on standard error, and the one before it is used. The data, the model's layers,
-  // optimizer, seed, batch size and shuffling must be those of the training that made it; epochs
-  // may be more. Hooks of epochs and batches that were begun before are not called again.
-  // Without `resume` a `dir` that has checkpoints is an error.
+  // file is named on standard error, and the one before it is used. The data must be those of the
+  // training that made it, and so must layers with all their settings, losses, metrics, the
+  // optimizer's settings, class weights, seed, batch size and shuffling: another one is an error
+  // that names it with both values. Epochs may be more. Hooks of epochs and batches that were begun
+  // before are not called again. Without `resume` a `dir` that has checkpoints is an error.
   bool resume = false;
 };
 

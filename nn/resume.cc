@@ -6,12 +6,12 @@
 #include "nn/checkpoint.pb.h"
 #include "nn/fit_data.h"
 #include "nn/model.h"
-#include "nn/optimizer_proto.h"
+#include "nn/settings.h"
 
 namespace adjoint::nn {
 namespace {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr char kSection[] = "nn.checkpoint";
 
 absl::Status Differs(absl::string_view what, absl::string_view had, absl::string_view has) {
@@ -49,7 +49,12 @@ absl::Status Model::WriteCheckpoint(const FitData& data, const FitOptions& optio
   if (!variables_.status().ok()) return variables_.status();
   proto::CheckpointProto state;
   state.set_version(kVersion);
-  ToProto(optimizer_->Config(), state.mutable_optimizer());
+  for (const Setting& setting :
+       TrainingSettings(network_, objective_, *optimizer_, options.class_weight)) {
+    proto::SettingProto* const to = state.add_settings();
+    to->set_name(setting.name);
+    to->set_value(setting.value);
+  }
   state.set_seed(data.seed);
   state.set_rows(data.batches->rows());
   state.set_batch_size(data.batches->batch_size());
@@ -90,11 +95,13 @@ absl::Status Model::ReadCheckpoint(FitData& data, const FitOptions& options) {
     return absl::UnimplementedError(absl::StrCat("the checkpoint has version ", state.version(),
                                                  ", this build knows version ", kVersion));
   }
-  proto::OptimizerProto optimizer;
-  ToProto(optimizer_->Config(), &optimizer);
-  if (optimizer.SerializeAsString() != state.optimizer().SerializeAsString()) {
-    return Differs("optimizer", state.optimizer().ShortDebugString(), optimizer.ShortDebugString());
+  std::vector<Setting> settings;
+  for (const proto::SettingProto& setting : state.settings()) {
+    settings.push_back({setting.name(), setting.value()});
   }
+  const std::optional<SettingDifference> difference = FirstDifference(
+      settings, TrainingSettings(network_, objective_, *optimizer_, options.class_weight));
+  if (difference.has_value()) return Differs(difference->name, difference->had, difference->has);
   const auto compare = [](const char* what, auto had, auto has) {
     return had == has ? absl::OkStatus() : Differs(what, absl::StrCat(had), absl::StrCat(has));
   };

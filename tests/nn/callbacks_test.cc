@@ -14,6 +14,7 @@
 #include "nn/nn.h"
 #include "optim/extended.h"
 #include "optim/sgd.h"
+#include "tests/nn/files.h"
 #include "tests/nn/toy_data.h"
 
 namespace adjoint::nn {
@@ -25,29 +26,6 @@ using ::testing::MatchesRegex;
 
 Tensor F(Shape shape, std::initializer_list<float> values) {
   return Tensor::Of<float>(shape, values);
-}
-
-std::string Folder(const std::string& name) {
-  const std::string folder = testing::TempDir() + "/callbacks_test." + name;
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder;
-}
-
-std::string ReadAll(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-std::vector<std::string> FilesIn(const std::string& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 // A model that any data trains, and logs that are made up: "watched" of epoch i is values[i].
