@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "nn/nn.h"
 #include "optim/extended.h"
+#include "optim/optimizer.h"
 #include "optim/sgd.h"
 #include "tests/nn/toy_data.h"
 
@@ -28,7 +29,9 @@ TEST(WeightDtypeTest, TrainedWeightsAreStoredInItAndTheNetworkReadsThem) {
   const ToyData data(200, 10);
   Sequential model = Classifier(DType::kBF16), whole = Classifier(DType::kF32);
   for (Sequential* m : {&model, &whole}) {
-    ASSERT_EQ(Message(m->Compile("adam", "binary_crossentropy", {"accuracy"})), "");
+    ASSERT_EQ(Message(m->Compile(optim::OptimizerConfig{"adam", {{"learning_rate", 0.02}}},
+                                 "binary_crossentropy", {"accuracy"})),
+              "");
     auto history = m->Fit(data.x, data.y, {.epochs = 20, .verbose = 0});
     ASSERT_TRUE(history.ok()) << history.status();
     EXPECT_GT((*history)["accuracy"].back(), 0.9);
@@ -79,7 +82,7 @@ TEST(WeightDtypeTest, SmallStepsAreNotLost) {
 }
 
 TEST(WeightDtypeTest, IsSavedAtHalfTheSizeAndTrainsOn) {
-  const ToyData data(64, 400);
+  const ToyData data(64, 2000);
   const auto path = [](DType dtype) {
     return ::testing::TempDir() + "/weights_" + std::string(DTypeName(dtype));
   };

