@@ -16,6 +16,7 @@ namespace adjoint::nn {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::FloatEq;
 using ::testing::HasSubstr;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
@@ -179,8 +180,8 @@ TEST(SampleWeightTest, Mistakes) {
               HasSubstr("has nan at place 4; weights must be finite"));
   EXPECT_THAT(error({.sample_weight = DataList({data.y, data.y})}),
               HasSubstr("gives 1 outputs, but sample_weight has 2"));
-  EXPECT_EQ(error({.class_weight = {{0, 1}}}),
-            "Fit, class_weight: sample 0 is of class 1; there are weights for classes 0 to 0");
+  EXPECT_THAT(error({.class_weight = {{0, 1}}}),
+              HasSubstr("is of class 1; there are weights for classes 0 to 0"));
   EXPECT_THAT(error({.class_weight = {{1, 1}}}), HasSubstr("classes 1; classes are 0 to n - 1"));
   EXPECT_THAT(error({.sample_weight = Tensor::Zeros({DType::kF32, Shape{8, 3}})}),
               HasSubstr("the sample weights of f32[batch,3] cannot weigh values of shape"));
@@ -321,7 +322,7 @@ TEST(EmbeddingBagTest, SumsAndMeans) {
   EXPECT_THAT(predict(EmbeddingBag(4, 2), DataList({bags, weights}), true),
               ElementsAre(8, 80, 1, 10));
   EXPECT_THAT(predict(EmbeddingBag(4, 2, {.mode = "mean"}), bags, false),
-              ElementsAre(7 / 3.0f, 70 / 3.0f, 1, 10));
+              ElementsAre(FloatEq(7 / 3.0f), FloatEq(70 / 3.0f), FloatEq(1), FloatEq(10)));
   EXPECT_THAT(predict(EmbeddingBag(4, 2, {.mode = "mean", .mask_zero = true}), bags, false),
               ElementsAre(3, 30, 0, 0));
   const CsrMatrix csr =
@@ -352,7 +353,7 @@ TEST(EmbeddingBagTest, SparseAndDenseBagsTrainAlike) {
     options.name = "bag";
     Sequential model({EmbeddingBag(7, 3, options), Dense(1, {.activation = "sigmoid"})},
                      {.seed = 6});
-    EXPECT_EQ(Message(model.Compile("adam", "binary_crossentropy")), "");
+    EXPECT_EQ(Message(model.Compile("sgd", "binary_crossentropy")), "");
     auto history = model.Fit(x, data.y, {.epochs = 3, .verbose = 0});
     EXPECT_TRUE(history.ok()) << history.status();
     const std::string path = ::testing::TempDir() + "/bag.adjoint";
