@@ -1,6 +1,7 @@
 #include "nn/programs.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -188,18 +189,33 @@ std::string MasterPath(const std::string& weight) {
   return absl::StrCat("optimizer/", weight, "/master");
 }
 
-// The nodes that look up rows of `param`, when nothing else reads it; none otherwise.
+// How many rows a sample looks up by `indices`, when that is a number.
+std::optional<int64_t> RowsPerSample(Var indices) {
+  int64_t rows = 1;
+  for (int axis = 1; axis < indices.shape().rank(); ++axis) {
+    if (!indices.shape().dim(axis).is_known()) return std::nullopt;
+    rows *= indices.shape().dim(axis).value();
+  }
+  return rows;
+}
+
+// The nodes that look up rows of `param`, when nothing else reads it and they can be joined; none
+// otherwise.
 std::vector<Var> LookUps(const Graph& graph, Var param) {
   std::vector<Var> look_ups;
+  bool joins = true;
   for (int id = 0; id < graph.num_nodes(); ++id) {
     const graph::Node& node = graph.node(id);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i].node != param.node) continue;
       if (i != 0 || node.op != &ops::GatherOp() || node.attrs.At<int64_t>("axis") != 0) return {};
       look_ups.push_back(Var{param.builder, id, 0});
+      const Var indices = node.inputs[1], first = graph.node(look_ups[0].node).inputs[1];
+      joins = joins && indices.shape().rank() > 0 && first.shape().rank() > 0 &&
+              indices.shape().dim(0) == first.shape().dim(0) && RowsPerSample(indices).has_value();
     }
   }
-  return look_ups;
+  return joins || look_ups.size() == 1 ? look_ups : std::vector<Var>();
 }
 
 // The gradients of the loss with respect to all parameters, of rows where the optimizer is meant to
@@ -222,18 +238,33 @@ std::vector<optim::Gradient> LossGradients(Graph& graph, const optim::Optimizer&
       result[p].whole = grads[at++];
       continue;
     }
+    // [n] and [n, ...], or where there are several, [batch, n] and [batch, n, ...] joined along n:
+    // the number of samples need not be known.
+    const Shape row(params[p].shape().dims().subspan(1));
+    const auto shape = [&](std::initializer_list<Dim> dims, bool is_update) {
+      Shape s(dims);
+      for (int axis = 0; is_update && axis < row.rank(); ++axis) s.push_back(row.dim(axis));
+      return s;
+    };
     std::vector<ops::Operand> indices, updates;
     for (const Var look_up : look_ups[p]) {
-      Shape rows = params[p].shape();
-      rows.set_dim(0, Dim(-1));
-      indices.push_back(
-          ops::Reshape(ops::Cast(graph.node(look_up.node).inputs[1], DType::kI64), Shape{Dim(-1)}));
-      updates.push_back(ops::Reshape(grads[at++], rows));
+      const Var of = graph.node(look_up.node).inputs[1];
+      const Var update = grads[at++];
+      if (look_ups[p].size() == 1) {
+        indices.push_back(of);
+        updates.push_back(update);
+        continue;
+      }
+      const Dim n(RowsPerSample(of).value());
+      indices.push_back(ops::Reshape(ops::Cast(of, DType::kI64), shape({Dim(-1), n}, false)));
+      updates.push_back(ops::Reshape(update, shape({Dim(-1), n}, true)));
     }
     const auto join = [](const std::vector<ops::Operand>& parts) {
-      return parts.size() == 1 ? parts[0].var : ops::Concat(parts, 0);
+      return parts.size() == 1 ? parts[0].var : ops::Concat(parts, 1);
     };
-    result[p].rows = ops::SumByRow(join(indices), join(updates), params[p].shape().dim(0).value());
+    result[p].rows = ops::SumByRow(ops::Reshape(join(indices), shape({Dim(-1)}, false)),
+                                   ops::Reshape(join(updates), shape({Dim(-1)}, true)),
+                                   params[p].shape().dim(0).value());
   }
   return result;
 }
