@@ -9,6 +9,9 @@
 namespace adjoint {
 namespace {
 
+// Of a tensor, for its hash: constants of a network's size are told apart by a comparison.
+constexpr size_t kHashedBytes = 256;
+
 template <class... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
@@ -52,6 +55,22 @@ bool ValuesEqual(const AttrValue& a, const AttrValue& b) {
                                [&](const Shape& v) { return v == std::get<Shape>(b); },
                                [](const auto&) { return false; }},
                     a);
+}
+
+// Of what ValuesEqual compares: equal values have equal hashes.
+size_t Hash(const AttrValue& value) {
+  return std::visit(
+      Overloaded{
+          [](double v) { return absl::HashOf(__builtin_bit_cast(uint64_t, v)); },
+          [](const Tensor& v) {
+            const absl::string_view bytes(static_cast<const char*>(v.raw()),
+                                          static_cast<size_t>(v.bytes()));
+            return absl::HashOf(v.spec(), bytes.substr(0, kHashedBytes));
+          },
+          [](const std::shared_ptr<const AttrObject>& v) { return absl::HashOf(v->ToString()); },
+          [](const auto& v) { return absl::HashOf(v); },
+      },
+      value);
 }
 
 auto LowerBound(absl::Span<const Attrs::Entry> entries, absl::string_view name) {
@@ -102,7 +121,11 @@ std::string Attrs::ToString() const {
                       "}");
 }
 
-uint64_t Attrs::Fingerprint() const { return absl::HashOf(ToString()); }
+uint64_t Attrs::Fingerprint() const {
+  size_t hash = 0;
+  for (const Entry& entry : entries()) hash = absl::HashOf(hash, entry.first, Hash(entry.second));
+  return hash;
+}
 
 bool operator==(const Attrs& a, const Attrs& b) {
   if (a.entries_ == b.entries_) return true;

@@ -25,7 +25,7 @@ bool SameNode(const Node& a, const Node& b) {
          a.attrs == b.attrs;
 }
 
-std::string Specs(const std::vector<Port>& ports) {
+std::string PortSpecs(const std::vector<Port>& ports) {
   return absl::StrJoin(ports, ", ", [](std::string* out, const Port& p) {
     absl::StrAppend(out, p.var.spec().ToString());
   });
@@ -79,8 +79,8 @@ absl::StatusOr<BodyPtr> Body::Create(Program program) {
 }
 
 std::string Body::ToString() const {
-  return absl::StrCat(program_.name, "(", Specs(program_.inputs), ") -> (", Specs(program_.outputs),
-                      ") of ", program_.graph->num_nodes(), " nodes");
+  return absl::StrCat(program_.name, "(", PortSpecs(program_.inputs), ") -> (",
+                      PortSpecs(program_.outputs), ") of ", program_.graph->num_nodes(), " nodes");
 }
 
 bool Body::Equals(const AttrObject& other) const {

@@ -1,5 +1,6 @@
 #include "graph/graph.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -39,6 +40,13 @@ std::string FormatPlace(absl::string_view scope, const std::source_location& loc
   if (scope.empty()) return file;
   if (file.empty()) return std::string(scope);
   return absl::StrCat(scope, " (", file, ")");
+}
+
+bool UsesOp(const Graph& graph, const OpDef& op) {
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    if (graph.node(id).op == &op) return true;
+  }
+  return false;
 }
 
 Var Graph::Input(absl::string_view name, const TensorSpec& spec, std::source_location location) {
@@ -137,14 +145,23 @@ absl::StatusOr<std::vector<Var>> Graph::Append(const OpDef& op, std::vector<Var>
   return OutputsOf(num_nodes() - 1);
 }
 
-std::vector<Var> Graph::AppendCopy(const Node& node, std::vector<Var> inputs) {
+absl::StatusOr<int> Graph::AppendCopy(const Graph& from, int id, std::vector<Var> inputs) {
+  const Node& node = from.node(id);
+  const bool alike =
+      std::equal(inputs.begin(), inputs.end(), node.inputs.begin(), node.inputs.end(),
+                 [&](Var a, Var b) { return SpecOf(a) == from.SpecOf(b); });
+  if (!alike) {
+    ADJOINT_RETURN_IF_ERROR(
+        Append(*node.op, std::move(inputs), node.attrs, node.location, node.scope).status());
+    return num_nodes() - 1;
+  }
   nodes_.push_back(Node{.op = node.op,
                         .inputs = std::move(inputs),
                         .attrs = node.attrs,
                         .outputs = node.outputs,
                         .location = node.location,
                         .scope = node.scope});
-  return OutputsOf(num_nodes() - 1);
+  return num_nodes() - 1;
 }
 
 std::vector<Var> Graph::OutputsOf(int id) {

@@ -35,8 +35,9 @@ struct Node {
 // An append-only list of nodes in static single assignment: ids are the topological order, so
 // nothing recurses. Op functions append to it; the first mistake makes status() an error that
 // stays, and everything after it is ignored. Not thread-safe; vars point to it, so it does not
-// move. Builders that also keep a list of nodes derive from it: one that runs them at once
-// (graph/eager.h), one that builds the body of a loop (graph/body.h).
+// move. Specs are inferred by the graph itself, when it gets a node: no node has others than its
+// op's rule gives. Builders that also keep a list of nodes derive from it: one that runs them at
+// once (graph/eager.h), one that builds the body of a loop (graph/body.h).
 class Graph : public ops::Builder {
  public:
   Graph() = default;
@@ -100,9 +101,9 @@ class Graph : public ops::Builder {
   // For passes: appends a node with the location and scope of another graph's node.
   absl::StatusOr<std::vector<Var>> Append(const OpDef& op, std::vector<Var> inputs, Attrs attrs,
                                           std::source_location location, std::string scope);
-  // For passes: appends a node like another graph's, with inputs of the specs that the other's
-  // have; its outputs have the other's specs then, and are not inferred again.
-  std::vector<Var> AppendCopy(const Node& node, std::vector<Var> inputs);
+  // For passes: appends a node like node `id` of another graph, and returns its id. Where the
+  // inputs have the specs that the other's have, so do the outputs, which are not inferred again.
+  absl::StatusOr<int> AppendCopy(const Graph& from, int id, std::vector<Var> inputs);
   // Makes room for as many nodes.
   void Reserve(int nodes) { nodes_.reserve(nodes); }
 
@@ -131,6 +132,9 @@ class Graph : public ops::Builder {
   absl::Status status_;
   int differentiating_ = -1;
 };
+
+// Whether a node of the graph applies `op`.
+bool UsesOp(const Graph& graph, const OpDef& op);
 
 // "layer/path (file.cc:41)" with the file's path as the compiler saw it; either part may be absent.
 std::string FormatPlace(absl::string_view scope, const std::source_location& location);

@@ -18,16 +18,21 @@ bool Belongs(const Graph& graph, Var v) {
          v.output < static_cast<int>(graph.node(v).outputs.size());
 }
 
-absl::Status VerifyNode(const Graph& graph, int id) {
+absl::Status VerifyOperands(const Graph& graph, int id) {
   const Node& node = graph.node(id);
-  std::vector<TensorSpec> specs;
   for (Var v : node.inputs) {
     if (!Belongs(graph, v) || v.node >= id) {
       return absl::InternalError(
           absl::StrCat(node.op->name, " %", id, " reads a value that is not made before it"));
     }
-    specs.push_back(graph.SpecOf(v));
   }
+  return absl::OkStatus();
+}
+
+absl::Status VerifySpecs(const Graph& graph, int id) {
+  const Node& node = graph.node(id);
+  std::vector<TensorSpec> specs;
+  for (Var v : node.inputs) specs.push_back(graph.SpecOf(v));
   auto outputs = ops::InferOp(*node.op, specs, node.attrs);
   if (!outputs.ok()) {
     return absl::InternalError(
@@ -46,22 +51,20 @@ Dim Substitute(Dim d, const SymbolValues& values) {
   return it == values.end() ? d : Dim(it->second);
 }
 
+// Shares the entries of `attrs` where there is nothing to replace.
 absl::StatusOr<Attrs> Substitute(const Attrs& attrs, const SymbolValues& values) {
-  Attrs result;
+  Attrs result = attrs;
   for (const Attrs::Entry& entry : attrs.entries()) {
     if (KindOf(entry.second) == AttrKind::kObject) {
       if (const BodyPtr body = BodyOf(attrs, entry.first); body != nullptr) {
         ADJOINT_ASSIGN_OR_RETURN(Program special, Specialize(body->program(), values));
         ADJOINT_ASSIGN_OR_RETURN(BodyPtr special_body, Body::Create(std::move(special)));
         result.Set(entry.first, BodyAttr(std::move(special_body)));
-        continue;
       }
-    }
-    const Shape* shape = std::get_if<Shape>(&entry.second);
-    if (shape == nullptr) {
-      result.Set(entry.first, entry.second);
       continue;
     }
+    const Shape* shape = std::get_if<Shape>(&entry.second);
+    if (shape == nullptr || shape->IsConcrete()) continue;
     Shape concrete;
     for (Dim d : shape->dims()) concrete.push_back(Substitute(d, values));
     result.Set(entry.first, concrete);
@@ -114,53 +117,47 @@ std::string Program::ToString() const {
   return text;
 }
 
-absl::Status Verify(const Program& program) {
+absl::Status Verify(const Program& program, Specs specs) {
   if (program.graph == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("program ", program.name, ": it has no graph; set Program::graph"));
   }
   const Graph& graph = *program.graph;
   ADJOINT_RETURN_IF_ERROR(graph.status());
-  for (int id = 0; id < graph.num_nodes(); ++id) ADJOINT_RETURN_IF_ERROR(VerifyNode(graph, id));
-  absl::flat_hash_set<int> bound;
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    ADJOINT_RETURN_IF_ERROR(VerifyOperands(graph, id));
+    if (specs == Specs::kInferAgain) ADJOINT_RETURN_IF_ERROR(VerifySpecs(graph, id));
+  }
+  std::vector<bool> bound(graph.num_nodes(), false);
   absl::flat_hash_set<absl::string_view> variables;
-  const auto bind = [&](absl::string_view what, Var v) -> absl::Status {
+  const auto invalid = [&](const auto&... message) {
+    return absl::InvalidArgumentError(absl::StrCat("program ", program.name, ": ", message...));
+  };
+  const auto bind = [&](absl::string_view kind, absl::string_view name, Var v) -> absl::Status {
     if (!Belongs(graph, v)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("program ", program.name, ": ", what, " is not a value of its graph"));
+      return invalid(kind, " '", name, "' is not a value of its graph");
     }
     if (graph.node(v).op != &ops::InputOp()) {
-      return absl::InvalidArgumentError(absl::StrCat("program ", program.name, ": ", what,
-                                                     " must be an input node, not ",
-                                                     graph.NodeToString(v.node)));
+      return invalid(kind, " '", name, "' must be an input node, not ", graph.NodeToString(v.node));
     }
-    if (!bound.insert(v.node).second) {
-      return absl::InvalidArgumentError(absl::StrCat("program ", program.name, ": ", what,
-                                                     " is bound twice, at ",
-                                                     graph.NodeToString(v.node)));
+    if (bound[v.node]) {
+      return invalid(kind, " '", name, "' is bound twice, at ", graph.NodeToString(v.node));
     }
+    bound[v.node] = true;
     return absl::OkStatus();
   };
-  for (const Port& p : program.inputs) {
-    ADJOINT_RETURN_IF_ERROR(bind(absl::StrCat("input '", p.name, "'"), p.var));
-  }
+  for (const Port& p : program.inputs) ADJOINT_RETURN_IF_ERROR(bind("input", p.name, p.var));
   for (const StateBinding& s : program.states) {
-    const std::string what = absl::StrCat("variable '", s.variable, "'");
     if (!variables.insert(s.variable).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("program ", program.name, ": ", what, " has two bindings; read it once"));
+      return invalid("variable '", s.variable, "' has two bindings; read it once");
     }
-    ADJOINT_RETURN_IF_ERROR(bind(what, s.read));
+    ADJOINT_RETURN_IF_ERROR(bind("variable", s.variable, s.read));
     if (!Belongs(graph, s.write)) {
-      return absl::InvalidArgumentError(absl::StrCat("program ", program.name,
-                                                     ": what is written "
-                                                     "to ",
-                                                     what, " is not a value of its graph"));
+      return invalid("what is written to variable '", s.variable, "' is not a value of its graph");
     }
     if (s.write.spec() != s.read.spec()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("program ", program.name, ": ", what, " is ", s.read.spec().ToString(),
-                       ", but what is written to it is ", s.write.spec().ToString()));
+      return invalid("variable '", s.variable, "' is ", s.read.spec().ToString(),
+                     ", but what is written to it is ", s.write.spec().ToString());
     }
   }
   for (const Port& p : program.outputs) {
@@ -170,7 +167,7 @@ absl::Status Verify(const Program& program) {
     }
   }
   for (int id = 0; id < graph.num_nodes(); ++id) {
-    if (graph.node(id).op == &ops::InputOp() && !bound.contains(id)) {
+    if (graph.node(id).op == &ops::InputOp() && !bound[id]) {
       return absl::InvalidArgumentError(
           absl::StrCat("program ", program.name, ": ", graph.NodeToString(id),
                        " is neither an input of the program nor bound to a variable"));
@@ -209,7 +206,7 @@ std::vector<RangesOfEntries> SettleCapacities(Program* program) {
 }
 
 absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& values) {
-  ADJOINT_RETURN_IF_ERROR(Verify(program));
+  ADJOINT_RETURN_IF_ERROR(Verify(program, Specs::kAsMade));
   Rewriter rewriter(program);
   // Shape rules name sizes that no input has ("batch*16", what a reshape leaves over). Their
   // numbers show where a node's new spec has one; later attributes may hold such names.
@@ -217,7 +214,11 @@ absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& v
   for (int id = 0; id < program.graph->num_nodes(); ++id) {
     const Node& node = program.graph->node(id);
     ADJOINT_ASSIGN_OR_RETURN(Attrs attrs, Substitute(node.attrs, known));
-    ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id, std::move(attrs)));
+    if (attrs.entries().data() == node.attrs.entries().data()) {
+      ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));
+    } else {
+      ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id, std::move(attrs)));
+    }
     for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
       const Shape& before = node.outputs[i].shape;
       const Shape& after = rewriter.Map(program.graph->VarOf(id, i)).shape();
@@ -249,20 +250,19 @@ std::vector<Var> Rewriter::Map(absl::Span<const Var> old) const {
 bool Rewriter::IsMapped(Var old) const { return map_[old.node][old.output].valid(); }
 
 absl::Status Rewriter::Copy(int id) {
-  const Node& node = from_.graph->node(id);
-  std::vector<Var> inputs = Map(node.inputs);
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (graph_->SpecOf(inputs[i]) != from_.graph->SpecOf(node.inputs[i])) {
-      return Copy(id, node.attrs);
-    }
+  ADJOINT_ASSIGN_OR_RETURN(const int made,
+                           graph_->AppendCopy(*from_.graph, id, Map(from_.graph->node(id).inputs)));
+  for (size_t i = 0; i < map_[id].size(); ++i) {
+    map_[id][i] = graph_->VarOf(made, static_cast<int>(i));
   }
-  map_[id] = graph_->AppendCopy(node, std::move(inputs));
   return absl::OkStatus();
 }
 
 absl::Status Rewriter::Copy(int id, Attrs attrs) {
   const Node& node = from_.graph->node(id);
-  ADJOINT_ASSIGN_OR_RETURN(map_[id], Add(*node.op, Map(node.inputs), std::move(attrs), id));
+  ADJOINT_ASSIGN_OR_RETURN(const std::vector<Var> outputs,
+                           Add(*node.op, Map(node.inputs), std::move(attrs), id));
+  map_[id].assign(outputs.begin(), outputs.end());
   return absl::OkStatus();
 }
 

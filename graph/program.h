@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -62,9 +63,13 @@ struct Program {
 };
 
 // Checks what every pass must keep: the graph has no error; vars belong to it, inputs are "input"
-// nodes, each bound once, as is each variable; the specs of all nodes come out the same when
-// inferred again; a written value has the spec of its variable. The error names the node.
-absl::Status Verify(const Program& program);
+// nodes, each bound once, as is each variable; nodes read what is made before them; a written value
+// has the spec of its variable. The error names the node.
+//
+// kInferAgain asks all shape rules again and compares: it finds rules that changed their mind.
+// kAsMade trusts a graph to have inferred the specs of its nodes when it got them.
+enum class Specs { kInferAgain, kAsMade };
+absl::Status Verify(const Program& program, Specs specs = Specs::kInferAgain);
 
 // Two input ports of which the first, i64[rows, 2], holds ranges of entries of the second.
 struct RangesOfEntries {
@@ -117,7 +122,7 @@ class Rewriter {
  private:
   const Program& from_;
   std::shared_ptr<Graph> graph_;
-  std::vector<std::vector<Var>> map_;
+  std::vector<absl::InlinedVector<Var, 1>> map_;  // by old node and output
 };
 
 }  // namespace adjoint::graph

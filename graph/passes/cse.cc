@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/hash/hash.h"
 #include "core/status_macros.h"
 #include "ops/leaf.h"
@@ -17,35 +18,48 @@ std::vector<Var> CanonicalInputs(const OpDef& op, std::vector<Var> inputs) {
   return inputs;
 }
 
+// For each node the first that computes the same, which may be itself.
+std::vector<int> FirstAlike(const Graph& graph) {
+  std::vector<int> first(graph.num_nodes());
+  absl::flat_hash_map<size_t, absl::InlinedVector<int, 1>> by_hash;
+  std::vector<std::vector<Var>> canonical(graph.num_nodes());
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    const Node& node = graph.node(id);
+    first[id] = id;
+    if (node.op == &ops::InputOp()) continue;
+    std::vector<Var> inputs = node.inputs;
+    for (Var& v : inputs) v.node = first[v.node];
+    canonical[id] = CanonicalInputs(*node.op, std::move(inputs));
+    auto& candidates = by_hash[absl::HashOf(node.op, canonical[id], node.attrs.Fingerprint())];
+    for (const int candidate : candidates) {
+      const Node& other = graph.node(candidate);
+      if (other.op == node.op && canonical[candidate] == canonical[id] &&
+          other.attrs == node.attrs) {
+        first[id] = candidate;
+        break;
+      }
+    }
+    if (first[id] == id) candidates.push_back(id);
+  }
+  return first;
+}
+
 }  // namespace
 
 absl::StatusOr<Program> EliminateCommonSubexpressions(const Program& program) {
   const Graph& from = *program.graph;
+  const std::vector<int> first = FirstAlike(from);
+  bool some = false;
+  for (int id = 0; id < from.num_nodes(); ++id) some |= first[id] != id;
+  if (!some) return program;
   Rewriter rewriter(program);
-  absl::flat_hash_map<size_t, std::vector<int>> by_hash;  // ids in the new graph
   for (int id = 0; id < from.num_nodes(); ++id) {
-    const Node& node = from.node(id);
-    if (node.op == &ops::InputOp()) {
+    if (first[id] == id) {
       ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));
       continue;
     }
-    const std::vector<Var> inputs = CanonicalInputs(*node.op, rewriter.Map(node.inputs));
-    std::vector<int>& candidates = by_hash[absl::HashOf(node.op, inputs, node.attrs.Fingerprint())];
-    int same = -1;
-    for (int candidate : candidates) {
-      const Node& other = rewriter.graph().node(candidate);
-      if (other.op == node.op && CanonicalInputs(*other.op, other.inputs) == inputs &&
-          other.attrs == node.attrs) {
-        same = candidate;
-      }
-    }
-    if (same < 0) {
-      ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));
-      candidates.push_back(rewriter.graph().num_nodes() - 1);
-      continue;
-    }
-    for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
-      rewriter.Set(from.VarOf(id, i), Var{&rewriter.graph(), same, i});
+    for (int i = 0; i < static_cast<int>(from.node(id).outputs.size()); ++i) {
+      rewriter.Set(from.VarOf(id, i), rewriter.Map(from.VarOf(first[id], i)));
     }
   }
   return rewriter.Finish();

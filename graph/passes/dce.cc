@@ -1,5 +1,6 @@
 #include "graph/passes/dce.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "core/status_macros.h"
@@ -16,6 +17,7 @@ absl::StatusOr<Program> EliminateDeadCode(const Program& program) {
     if (!live[id]) continue;
     for (Var v : graph.node(id).inputs) live[v.node] = true;
   }
+  if (std::find(live.begin(), live.end(), false) == live.end()) return program;
   Rewriter rewriter(program);
   for (int id = 0; id < graph.num_nodes(); ++id) {
     if (live[id]) ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));

@@ -46,6 +46,9 @@ absl::StatusOr<std::vector<Tensor>> Evaluate(const Graph& graph, const Node& nod
 
 absl::StatusOr<Program> FoldConstants(const Program& program) {
   const Graph& from = *program.graph;
+  bool some = false;
+  for (int id = 0; id < from.num_nodes() && !some; ++id) some = CanFold(from, from.node(id));
+  if (!some) return program;
   Rewriter rewriter(program);
   for (int id = 0; id < from.num_nodes(); ++id) {
     ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));

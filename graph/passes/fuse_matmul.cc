@@ -77,11 +77,15 @@ absl::StatusOr<Program> FuseMatMul(const Program& program) {
   const Graph& from = *program.graph;
   const Finder finder(program);
   std::vector<Chain> ends(from.num_nodes());  // by the id of a chain's last node
+  bool some = false;
   for (int id = 0; id < from.num_nodes(); ++id) {
     if (from.node(id).op != &ops::MatMulOp()) continue;
     const auto [chain, last] = finder.ChainFrom(id);
-    if (last >= 0) ends[last] = chain;
+    if (last < 0) continue;
+    ends[last] = chain;
+    some = true;
   }
+  if (!some) return program;
   Rewriter rewriter(program);
   for (int id = 0; id < from.num_nodes(); ++id) {
     const Chain& chain = ends[id];

@@ -38,6 +38,7 @@ absl::StatusOr<std::vector<Var>> InlineInto(Graph& to, const Body& body,
 
 absl::StatusOr<Program> InlineCalls(const Program& program) {
   const Graph& graph = *program.graph;
+  if (!UsesOp(graph, CallOp())) return program;
   Rewriter rewriter(program);
   for (int id = 0; id < graph.num_nodes(); ++id) {
     const Node& node = graph.node(id);

@@ -1,5 +1,6 @@
 #include "graph/passes/loops.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -248,6 +249,11 @@ absl::StatusOr<Program> PruneBodies(const Program& program) {
       for (Var v : node.inputs) mark(v);
     }
   }
+  const bool all_live = std::find(live.begin(), live.end(), false) == live.end();
+  if (all_live &&
+      std::none_of(pruned.begin(), pruned.end(), [](const auto& p) { return p.has_value(); })) {
+    return program;
+  }
   Rewriter rewriter(program);
   for (int id = 0; id < graph.num_nodes(); ++id) {
     if (!live[id]) continue;
@@ -270,6 +276,7 @@ absl::StatusOr<Program> PruneBodies(const Program& program) {
 
 absl::StatusOr<Program> HoistInvariants(const Program& program) {
   const Graph& graph = *program.graph;
+  if (!UsesOp(graph, ScanOp())) return program;
   Rewriter rewriter(program);
   bool hoisted = false;
   for (int id = 0; id < graph.num_nodes(); ++id) {

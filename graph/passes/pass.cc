@@ -28,13 +28,14 @@ absl::StatusOr<Program> RunPasses(const Program& program, const PassOptions& opt
   }
   ADJOINT_RETURN_IF_ERROR(Verify(program));
   if (options.observe) options.observe("", program);
+  const Specs specs = options.infer_again ? Specs::kInferAgain : Specs::kAsMade;
   Program current = program;
   for (const Pass& pass : passes) {
     const auto& disabled = options.disabled;
     if (std::find(disabled.begin(), disabled.end(), pass.name) != disabled.end()) continue;
     absl::StatusOr<Program> next = pass.run(current);
     if (!next.ok()) return InPass(pass, program, next.status());
-    if (absl::Status verified = Verify(*next); !verified.ok()) {
+    if (absl::Status verified = Verify(*next, specs); !verified.ok()) {
       return InPass(pass, program, verified);
     }
     current = *std::move(next);

@@ -24,6 +24,13 @@ absl::Span<const Pass> AllPasses();
 struct PassOptions {
   // Names of passes to leave out.
   std::vector<std::string> disabled;
+  // Whether all shape rules are asked again after each pass, as before the first one, and not only
+  // those of the nodes that a pass made.
+#ifdef NDEBUG
+  bool infer_again = false;
+#else
+  bool infer_again = true;
+#endif
   // Called with the program before the first pass (name "") and after each.
   std::function<void(absl::string_view pass, const Program&)> observe;
 };
