@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "ops/fused_elementwise.h"
 #include "ops/leaf.h"
+#include "ops/multi_elementwise.h"
 
 namespace adjoint::graph {
 namespace {
@@ -25,6 +27,45 @@ class Planner {
   explicit Planner(const Program& program) : program_(program), graph_(*program.graph) {}
 
   absl::StatusOr<StoragePlan> Plan() {
+    ADJOINT_RETURN_IF_ERROR(FindBuffers());
+    AssignOffsets();
+    EmitSteps();
+    return std::move(plan_);
+  }
+
+  absl::StatusOr<MemoryPeak> Peak() {
+    ADJOINT_RETURN_IF_ERROR(FindBuffers());
+    const int end = graph_.num_nodes();
+    std::vector<int64_t> change(end + 1, 0);
+    for (const BufferLifetime& b : buffers_) {
+      change[b.first] += b.bytes;
+      change[std::min(b.last, end - 1) + 1] -= b.bytes;
+    }
+    MemoryPeak peak;
+    int64_t alive = 0, most = 0;
+    for (int id = 0; id < end; ++id) {
+      alive += change[id];
+      if (alive <= most) continue;
+      most = alive;
+      peak.node = id;
+    }
+    // A buffer holds what was written to it last.
+    std::vector<Var> holds(buffers_.size());
+    for (const auto& [buffer, var] : written_) {
+      if (var.node <= peak.node) holds[buffer] = var;
+    }
+    for (size_t i = 0; i < buffers_.size(); ++i) {
+      const BufferLifetime& b = buffers_[i];
+      if (b.first <= peak.node && peak.node <= b.last) peak.values.push_back({holds[i], b.bytes});
+    }
+    std::stable_sort(peak.values.begin(), peak.values.end(),
+                     [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+    return peak;
+  }
+
+ private:
+  // Places everything; what lies in the arena gets a buffer.
+  absl::Status FindBuffers() {
     MakeStorages();
     ADJOINT_RETURN_IF_ERROR(MeasureStorages());
     PlaceLeaves();
@@ -33,12 +74,9 @@ class Planner {
     for (int id = 0; id < graph_.num_nodes(); ++id) {
       if (Runs(id)) PlaceInArena(id);
     }
-    AssignOffsets();
-    EmitSteps();
-    return std::move(plan_);
+    return absl::OkStatus();
   }
 
- private:
   bool Runs(int id) const {
     const ops::Traits& traits = graph_.node(id).op->traits;
     return !traits.leaf && !traits.view;
@@ -107,7 +145,13 @@ class Planner {
     const Node& node = graph_.node(id);
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (IdOf(node.inputs[i]) != storage) continue;
-      bool allowed = node.op->traits.elementwise && node.inputs[i].spec() == node.outputs[output];
+      bool allowed = node.op->traits.elementwise;
+      if (node.op == &ops::FusedElementwiseOp()) {
+        allowed = ops::MayOverwriteInputs(node.attrs, output);
+      } else if (node.op == &ops::MultiElementwiseOp()) {
+        allowed = ops::InOnePart(node.attrs, static_cast<int>(i), output);
+      }
+      allowed &= node.inputs[i].spec() == node.outputs[output];
       for (const ops::AliasPair& pair : node.op->aliases) {
         allowed |= pair.input == static_cast<int>(i) && pair.output == output;
       }
@@ -164,6 +208,7 @@ class Planner {
         buffers_.push_back({s.bytes, id, id});
       }
       buffers_[s.buffer].last = std::max(buffers_[s.buffer].last, s.last_use);
+      written_.push_back({s.buffer, graph_.VarOf(id, out)});
     }
   }
 
@@ -238,6 +283,7 @@ class Planner {
   std::vector<Storage> storages_;
   std::vector<std::vector<int>> storage_of_;  // by node and output
   std::vector<BufferLifetime> buffers_;
+  std::vector<std::pair<int, Var>> written_;  // values by buffer, in the order of nodes
   std::vector<std::pair<int, PlannedCopy>> state_copies_;  // storage to copy from; `from` set last
   std::vector<std::pair<int, PlannedCopy>> output_copies_;
   std::vector<int> staged_;  // buffers of the state copies that go through the arena
@@ -246,5 +292,9 @@ class Planner {
 }  // namespace
 
 absl::StatusOr<StoragePlan> PlanStorage(const Program& program) { return Planner(program).Plan(); }
+
+absl::StatusOr<MemoryPeak> FindMemoryPeak(const Program& program) {
+  return Planner(program).Peak();
+}
 
 }  // namespace adjoint::graph

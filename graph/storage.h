@@ -64,6 +64,20 @@ struct StoragePlan {
   int in_place_variables = 0;  // variables updated without a copy
 };
 
+// The arena at its fullest: the first step at which the values alive have their largest sum, and
+// those values, the largest first.
+struct MemoryPeak {
+  struct Value {
+    Var var;
+    int64_t bytes;
+  };
+  int node = 0;  // of the step
+  std::vector<Value> values;
+};
+
+// Requires what PlanStorage does.
+absl::StatusOr<MemoryPeak> FindMemoryPeak(const Program& program);
+
 // Requires a verified program whose computed values all have concrete shapes; an error names the
 // node otherwise.
 absl::StatusOr<StoragePlan> PlanStorage(const Program& program);

@@ -23,6 +23,7 @@
 #include "ops/layer_norm.h"
 #include "ops/leaf.h"
 #include "ops/matmul.h"
+#include "ops/multi_elementwise.h"
 #include "ops/nonzero.h"
 #include "ops/pool.h"
 #include "ops/quantize.h"
@@ -117,6 +118,7 @@ absl::Span<const OpDef* const> AllOps() {
       &BarrierOp(),
       &SavedOp(),
       &FusedElementwiseOp(),
+      &MultiElementwiseOp(),
       // matrix products
       &MatMulOp(),
       &FusedMatMulOp(),

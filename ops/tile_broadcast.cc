@@ -52,6 +52,14 @@ BroadcastView::BroadcastView(const Shape& from, const Shape& to, size_t element_
   std::reverse(axes_.begin(), axes_.end());
 }
 
+int64_t BroadcastView::Offset(int64_t at) const {
+  int64_t offset = 0;
+  for (size_t axis = axes_.size(); axis-- > 0; at /= axes_[axis].extent) {
+    offset += at % axes_[axis].extent * axes_[axis].stride;
+  }
+  return offset;
+}
+
 void BroadcastView::Copy(const void* source, int64_t begin, int64_t n, void* to) const {
   const char* const from = static_cast<const char*>(source);
   char* out = static_cast<char*>(to);

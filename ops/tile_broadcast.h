@@ -21,6 +21,13 @@ class BroadcastView {
   // `source`.
   void Copy(const void* source, int64_t begin, int64_t n, void* to) const;
 
+  // The element of the source that element `at` of the view is.
+  int64_t Offset(int64_t at) const;
+
+  // So many elements that follow each other, from a multiple of their number on, are one element of
+  // the source: N of [M, 1] seen as [M, N]. 0 where neighbours are neighbours.
+  int64_t run() const { return axes_.back().stride == 0 ? axes_.back().extent : 0; }
+
   // The view repeats itself after so many elements: a row of [N] seen as [M, N] has period N.
   int64_t period() const { return period_; }
 

@@ -4,6 +4,7 @@
 #include "graph/passes/fuse_conv.h"
 #include "graph/passes/fuse_elementwise.h"
 #include "graph/passes/fuse_matmul.h"
+#include "graph/passes/group_updates.h"
 #include "graph/passes/inline_calls.h"
 #include "graph/passes/loops.h"
 #include "graph/passes/pass.h"
@@ -24,6 +25,7 @@ absl::Span<const Pass> AllPasses() {
       {"fuse_conv", FuseConv},
       {"fuse_matmul", FuseMatMul},
       {"fuse_elementwise", FuseElementwise},
+      {"group_updates", GroupUpdates},
   };
   return *passes;
 }

@@ -1,0 +1,43 @@
+#include "graph/passes/group_order.h"
+
+#include <functional>
+#include <queue>
+#include <utility>
+
+namespace adjoint::graph {
+
+std::vector<int> OrderGroups(const Graph& graph, absl::Span<const int> group_of,
+                             absl::Span<const std::vector<int>> members) {
+  const int n = static_cast<int>(members.size());
+  std::vector<std::vector<int>> readers(n);
+  std::vector<int> waiting(n, 0);
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    const int reader = group_of[id];
+    for (Var v : graph.node(id).inputs) {
+      const int producer = group_of[v.node];
+      if (producer == reader) continue;
+      readers[producer].push_back(reader);
+      ++waiting[reader];
+    }
+  }
+  using Entry = std::pair<int, int>;  // id of the last member, group
+  std::priority_queue<Entry, std::vector<Entry>, std::greater<Entry>> ready;
+  const auto offer = [&](int g) {
+    if (!members[g].empty()) ready.push({members[g].back(), g});
+  };
+  for (int g = 0; g < n; ++g) {
+    if (waiting[g] == 0) offer(g);
+  }
+  std::vector<int> order;
+  while (!ready.empty()) {
+    const int group = ready.top().second;
+    ready.pop();
+    order.push_back(group);
+    for (int reader : readers[group]) {
+      if (--waiting[reader] == 0) offer(reader);
+    }
+  }
+  return order;
+}
+
+}  // namespace adjoint::graph
