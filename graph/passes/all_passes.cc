@@ -8,6 +8,7 @@
 #include "graph/passes/inline_calls.h"
 #include "graph/passes/loops.h"
 #include "graph/passes/pass.h"
+#include "graph/passes/recognize.h"
 #include "graph/passes/simplify.h"
 
 namespace adjoint::graph {
@@ -21,6 +22,7 @@ absl::Span<const Pass> AllPasses() {
       {"simplify", Simplify},
       {"fold", FoldConstants},
       {"cse", EliminateCommonSubexpressions},
+      {"recognize", Recognize},
       {"pool_before_relu", PoolBeforeRelu},
       {"fuse_conv", FuseConv},
       {"fuse_matmul", FuseMatMul},

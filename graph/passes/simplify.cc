@@ -5,7 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+#include "core/dtype.h"
 #include "core/status_macros.h"
+#include "ops/activations.h"
 #include "ops/arithmetic.h"
 #include "ops/barrier.h"
 #include "ops/cast.h"
@@ -16,6 +19,8 @@
 namespace adjoint::graph {
 namespace {
 
+constexpr absl::string_view kFlags[] = {"transpose_a", "transpose_b"};  // a matmul's
+
 // True when v is a constant of one element, `number`, and not its negative zero.
 bool IsNumber(const Graph& graph, Var v, double number) {
   const Node& node = graph.node(v);
@@ -23,6 +28,22 @@ bool IsNumber(const Graph& graph, Var v, double number) {
   const Tensor& value = node.attrs.At<Tensor>("value");
   if (value.size() != 1) return false;
   return value.ValueAt(0) == number && !std::signbit(value.ValueAt(0));
+}
+
+// The operand of `v` when v is `op` of it alone, else an invalid var.
+Var OperandOf(const Graph& graph, Var v, const OpDef& op) {
+  const Node& node = graph.node(v);
+  return node.op == &op ? node.inputs[0] : Var{};
+}
+
+// True when x + y is x: where y is zero and x an integer, or cannot be -0, which +0 would change.
+bool AddsNothing(const Graph& graph, Var x, Var y) {
+  if (IsInteger(x.dtype())) return IsNumber(graph, y, 0);
+  const OpDef* const op = graph.node(x).op;
+  const bool never_negative = op == &ops::ExpOp() || op == &ops::SquareOp() ||
+                              op == &ops::AbsOp() || op == &ops::ReluOp() ||
+                              op == &ops::SigmoidOp();
+  return never_negative && IsNumber(graph, y, 0);
 }
 
 // The operand that the last node of `graph` merely passes on, or an invalid var.
@@ -37,9 +58,13 @@ Var PassedOn(const Graph& graph, const Node& node) {
     return passes_second ? node.inputs[1] : Var{};
   }
   if (node.op == &ops::ReshapeOp() || node.op == &ops::BroadcastToOp() ||
-      node.op == &ops::CastOp() || node.op == &ops::SavedOp()) {
+      node.op == &ops::CastOp() || node.op == &ops::SavedOp() ||
+      node.op == &ops::StopGradientOp()) {
     return x;
   }
+  if (node.op == &ops::NegOp()) return OperandOf(graph, x, ops::NegOp());
+  if (node.op == &ops::AddOp() && AddsNothing(graph, x, node.inputs[1])) return x;
+  if (node.op == &ops::PowOp()) return IsNumber(graph, node.inputs[1], 1) ? x : Var{};
   if (node.op == &ops::TransposeOp()) {
     const auto& permutation = node.attrs.At<std::vector<int64_t>>("permutation");
     std::vector<int64_t> identity(permutation.size());
@@ -63,20 +88,93 @@ bool SwapsLastTwoAxes(const Graph& graph, Var v) {
   return node.attrs.At<std::vector<int64_t>>("permutation") == swap;
 }
 
-// The node to have in place of `node`: other inputs, other attributes.
+// What to have in place of a node: another op on other inputs. Inputs are vars of the new graph.
 struct Rewrite {
+  const OpDef* op;
   std::vector<Var> inputs;
   Attrs attrs;
 };
 
+// The axes of a transposed operand, rotated: [b.., a..] of [a.., b..], merged by a reshape into a
+// matrix of the two groups. Its source with the groups merged is that matrix transposed.
+struct RotatedMatrix {
+  Var source;   // not valid: `v` is none
+  Shape shape;  // of the source with merged groups
+};
+
+RotatedMatrix FindRotatedMatrix(const Graph& graph, Var v) {
+  if (v.shape().rank() != 2 || !v.shape().IsConcrete()) return {};
+  const Var transposed = OperandOf(graph, v, ops::ReshapeOp());
+  if (!transposed.valid()) return {};
+  const Var source = OperandOf(graph, transposed, ops::TransposeOp());
+  if (!source.valid() || !source.shape().IsConcrete()) return {};
+  const auto& permutation = graph.node(transposed).attrs.At<std::vector<int64_t>>("permutation");
+  const int64_t rank = static_cast<int64_t>(permutation.size());
+  if (rank == 0) return {};
+  for (int64_t i = 0; i < rank; ++i) {
+    if (permutation[i] != (permutation[0] + i) % rank) return {};
+  }
+  int64_t rows = 1;
+  for (int64_t i = 0; i < permutation[0]; ++i) rows *= source.shape()[static_cast<int>(i)];
+  if (rows != v.shape()[1]) return {};
+  return {source, Shape{v.shape().dim(1), v.shape().dim(0)}};
+}
+
+// A number whose reciprocal is exact: multiplying by that gives the bits of a division.
+bool IsPowerOfTwo(const Graph& graph, Var v, double* reciprocal) {
+  const Node& node = graph.node(v);
+  if (node.op != &ops::ConstantOp() || v.dtype() != DType::kF32) return false;
+  const Tensor& value = node.attrs.At<Tensor>("value");
+  if (value.size() != 1) return false;
+  int exponent = 0;
+  const double number = value.ValueAt(0);
+  // In the middle of f32's range, where the reciprocal is a normal number too.
+  if (std::frexp(std::abs(number), &exponent) != 0.5 || std::abs(exponent) > 100) return false;
+  *reciprocal = 1 / number;
+  return true;
+}
+
+// x^2 as x*x; sums with what is negated as differences, which have the same bits.
+Rewrite SimplifyArithmetic(const Graph& graph, const Node& node) {
+  Rewrite now{node.op, node.inputs, node.attrs};
+  const auto alike = [&](Var v) { return v.spec() == node.outputs[0]; };
+  if (node.op == &ops::PowOp() && alike(node.inputs[0]) && IsNumber(graph, node.inputs[1], 2)) {
+    return {&ops::SquareOp(), {node.inputs[0]}, Attrs()};
+  }
+  if (node.op == &ops::AddOp() || node.op == &ops::SubOp()) {
+    const OpDef& other = node.op == &ops::AddOp() ? ops::SubOp() : ops::AddOp();
+    if (const Var x = OperandOf(graph, node.inputs[1], ops::NegOp()); x.valid()) {
+      return {&other, {node.inputs[0], x}, Attrs()};
+    }
+    if (const Var x = OperandOf(graph, node.inputs[0], ops::NegOp());
+        x.valid() && node.op == &ops::AddOp()) {
+      return {&other, {node.inputs[1], x}, Attrs()};
+    }
+  }
+  if (node.op == &ops::MulOp() || node.op == &ops::DivOp()) {
+    const Var x = OperandOf(graph, node.inputs[0], ops::NegOp());
+    const Var y = OperandOf(graph, node.inputs[1], ops::NegOp());
+    if (x.valid() && y.valid()) return {node.op, {x, y}, Attrs()};
+  }
+  return now;
+}
+
 Rewrite AbsorbOperands(const Graph& graph, const Node& node) {
-  Rewrite now{node.inputs, node.attrs};
-  if (node.op == &ops::ReshapeOp()) {
-    const Node& before = graph.node(node.inputs[0]);
-    if (before.op == &ops::ReshapeOp()) now.inputs = before.inputs;
+  Rewrite now = SimplifyArithmetic(graph, node);
+  if (node.op == &ops::ReshapeOp() || node.op == &ops::BroadcastToOp()) {
+    const Var before = OperandOf(graph, node.inputs[0], *node.op);
+    if (before.valid()) now.inputs = {before};
+  }
+  if (node.op == &ops::TransposeOp()) {
+    if (const Var before = OperandOf(graph, node.inputs[0], ops::TransposeOp()); before.valid()) {
+      std::vector<int64_t> both = node.attrs.At<std::vector<int64_t>>("permutation");
+      const auto& first = graph.node(node.inputs[0]).attrs.At<std::vector<int64_t>>("permutation");
+      for (int64_t& axis : both) axis = first[axis];
+      now.inputs = {before};
+      now.attrs.Set("permutation", std::move(both));
+    }
   }
   if (node.op == &ops::MatMulOp()) {
-    constexpr absl::string_view kFlags[] = {"transpose_a", "transpose_b"};
     for (int i = 0; i < 2; ++i) {
       if (!SwapsLastTwoAxes(graph, node.inputs[i])) continue;
       now.inputs[i] = graph.node(node.inputs[i]).inputs[0];
@@ -86,37 +184,94 @@ Rewrite AbsorbOperands(const Graph& graph, const Node& node) {
   return now;
 }
 
-}  // namespace
+// Simplify at work: the new graph has no node that a rule applies to.
+class Simplifier {
+ public:
+  explicit Simplifier(const Program& program) : from_(*program.graph), rewriter_(program) {}
 
-absl::StatusOr<Program> Simplify(const Program& program) {
-  const Graph& from = *program.graph;
-  Rewriter rewriter(program);
-  for (int id = 0; id < from.num_nodes(); ++id) {
-    const Node& old = from.node(id);
-    if (old.op->traits.leaf) {
-      ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));
-      continue;
+  absl::StatusOr<Program> Run() {
+    for (int id = 0; id < from_.num_nodes(); ++id) {
+      const Node& old = from_.node(id);
+      if (old.op->traits.leaf) {
+        ADJOINT_RETURN_IF_ERROR(rewriter_.Copy(id));
+        continue;
+      }
+      ADJOINT_RETURN_IF_ERROR(AddSimplified(id));
     }
-    const Graph& to = rewriter.graph();
-    const Node mapped{.op = old.op,
-                      .inputs = rewriter.Map(old.inputs),
-                      .attrs = old.attrs,
-                      .outputs = old.outputs,
-                      .location = {},
-                      .scope = ""};
-    if (const Var passed = PassedOn(to, mapped); passed.valid()) {
-      rewriter.Set(from.VarOf(id, 0), passed);
-      continue;
+    if (!changed_) return rewriter_.from();
+    return rewriter_.Finish();
+  }
+
+ private:
+  absl::Status AddSimplified(int id) {
+    const Node& old = from_.node(id);
+    Node node{.op = old.op,
+              .inputs = rewriter_.Map(old.inputs),
+              .attrs = old.attrs,
+              .outputs = old.outputs,
+              .location = {},
+              .scope = ""};
+    bool mine = false;
+    ADJOINT_RETURN_IF_ERROR(AddConstants(id, &node, &mine));
+    // Each round takes a node away, so they end.
+    while (true) {
+      if (const Var passed = PassedOn(rewriter_.graph(), node); passed.valid()) {
+        rewriter_.Set(from_.VarOf(id, 0), passed);
+        changed_ = true;
+        return absl::OkStatus();
+      }
+      Rewrite now = AbsorbOperands(rewriter_.graph(), node);
+      if (now.inputs == node.inputs) break;
+      node.op = now.op;
+      node.inputs = std::move(now.inputs);
+      node.attrs = std::move(now.attrs);
+      mine = true;
     }
-    Rewrite now = AbsorbOperands(to, mapped);
+    if (!mine) return rewriter_.Copy(id);
+    changed_ = true;
     ADJOINT_ASSIGN_OR_RETURN(
         const std::vector<Var> outputs,
-        rewriter.Add(*old.op, std::move(now.inputs), std::move(now.attrs), id));
+        rewriter_.Add(*node.op, std::move(node.inputs), std::move(node.attrs), id));
     for (size_t i = 0; i < outputs.size(); ++i) {
-      rewriter.Set(from.VarOf(id, static_cast<int>(i)), outputs[i]);
+      rewriter_.Set(from_.VarOf(id, static_cast<int>(i)), outputs[i]);
     }
+    return absl::OkStatus();
   }
-  return rewriter.Finish();
-}
+
+  // Rules that need a node beside the one they rewrite.
+  absl::Status AddConstants(int id, Node* node, bool* mine) {
+    double reciprocal = 0;
+    if (node->op == &ops::DivOp() &&
+        IsPowerOfTwo(rewriter_.graph(), node->inputs[1], &reciprocal)) {
+      const Tensor value =
+          Tensor::Of<float>(node->inputs[1].shape(), {static_cast<float>(reciprocal)});
+      ADJOINT_ASSIGN_OR_RETURN(const std::vector<Var> constant,
+                               rewriter_.Add(ops::ConstantOp(), {}, Attrs{{"value", value}}, id));
+      node->op = &ops::MulOp();
+      node->inputs[1] = constant[0];
+      *mine = true;
+    }
+    if (node->op != &ops::MatMulOp()) return absl::OkStatus();
+    for (int i = 0; i < 2; ++i) {
+      const RotatedMatrix rotated = FindRotatedMatrix(rewriter_.graph(), node->inputs[i]);
+      if (!rotated.source.valid()) continue;
+      ADJOINT_ASSIGN_OR_RETURN(
+          const std::vector<Var> merged,
+          rewriter_.Add(ops::ReshapeOp(), {rotated.source}, Attrs{{"shape", rotated.shape}}, id));
+      node->inputs[i] = merged[0];
+      node->attrs.Set(kFlags[i], !node->attrs.GetOr<bool>(kFlags[i], false));
+      *mine = true;
+    }
+    return absl::OkStatus();
+  }
+
+  const Graph& from_;
+  Rewriter rewriter_;
+  bool changed_ = false;
+};
+
+}  // namespace
+
+absl::StatusOr<Program> Simplify(const Program& program) { return Simplifier(program).Run(); }
 
 }  // namespace adjoint::graph

@@ -13,10 +13,13 @@
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
+#include "ops/elementary.h"
 #include "ops/matmul.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
+#include "ops/softmax.h"
+#include "ops/statistics.h"
 
 namespace adjoint::graph {
 namespace {
@@ -172,8 +175,110 @@ TEST(PassesTest, SubtractingNegativeZeroIsNotNothing) {
   EXPECT_THAT(text, HasSubstr("%3: sub("));
 }
 
+// Rules of arithmetic that keep every bit, those of -0 and NaN too.
+TEST(PassesTest, SimplifyComputesWithLess) {
+  Builder b;
+  const Var x = b.In("x", {2, 3});
+  const Var y = b.In("y", {2, 3});
+  b.program().AddOutput("square", ops::Pow(x, 2.0));
+  b.program().AddOutput("difference", x + ops::Neg(y));
+  b.program().AddOutput("other way", ops::Neg(x) + y);
+  b.program().AddOutput("sum", x - ops::Neg(y));
+  b.program().AddOutput("product", ops::Neg(x) * ops::Neg(y));
+  b.program().AddOutput("itself", ops::Neg(ops::Neg(x)));
+  b.program().AddOutput("quarter", x / 4.0);
+  b.program().AddOutput("third", x / 3.0);
+  b.program().AddOutput("exp", ops::Exp(x) + 0.0);
+  b.program().AddOutput("not x", x + 0.0);  // -0 + 0 is +0
+  b.program().AddOutput("stopped", ops::StopGradient(x));
+  b.program().AddOutput("turned", ops::Transpose(ops::Transpose(x)));
+  EXPECT_EQ(After("simplify", b.program()), R"(program p
+  in x = %0
+  in y = %1
+  %0: input(){dtype=f32, name='x', shape=[2,3]} -> f32[2,3]
+  %1: input(){dtype=f32, name='y', shape=[2,3]} -> f32[2,3]
+)");
+}
+
+// What einsum makes of sums over several axes: the axes rotated, then merged.
+TEST(PassesTest, ARotationOfAxesBecomesAFlagOfTheProduct) {
+  Builder b;
+  const Var x = b.In("x", {2, 3, 4});
+  const Var w = b.In("w", {2, 3, 5});
+  const Var rotated = ops::Transpose(x, {2, 0, 1});
+  b.program().AddOutput(
+      "y", ops::MatMul(ops::Reshape(rotated, Shape{4, 6}), ops::Reshape(w, Shape{6, 5})));
+  const std::string text = After("simplify", b.program());
+  EXPECT_THAT(text, HasSubstr("reshape(%0:x f32[2,3,4]){shape=[6,4]}"));
+  EXPECT_THAT(text, HasSubstr("{transpose_a=true, transpose_b=false} -> f32[4,5]"));
+}
+
+TEST(PassesTest, SoftmaxAndItsLogarithmAreRecognized) {
+  Builder b;
+  const Var x = b.In("x", {4, 8});
+  const Var shifted = ops::Exp(x - ops::ReduceMax(x, {1}, true));
+  const Var p = shifted / ops::Sum(shifted, {1}, true);
+  b.program().AddOutput("p", p);
+  EXPECT_EQ(After("recognize", b.program()), R"(program p
+  in x = %0
+  %0: input(){dtype=f32, name='x', shape=[4,8]} -> f32[4,8]
+  %1: softmax(%0:x f32[4,8]){axis=1} -> f32[4,8]
+  out p = %1
+)");
+  // With its gradient: no quotient by a probability, which may be zero, is left.
+  Builder c;
+  const Var logits = c.In("x", {4, 8});
+  const Var labels = c.In("labels", {4, 8});
+  const Var loss = ops::Neg(ops::Sum(labels * ops::Log(ops::Softmax(logits))));
+  c.program().AddOutput("loss", loss);
+  c.program().AddOutput("gradient", Gradients(loss, {logits})[0]);
+  const std::string text = DumpsOf(c.program()).at("recognize");
+  EXPECT_THAT(text, HasSubstr("log_softmax(%0:x f32[4,8]){axis=1}"));
+  EXPECT_THAT(text, Not(HasSubstr(": div(")));
+  EXPECT_THAT(text, Not(HasSubstr(": log(")));
+}
+
+TEST(PassesTest, LayerNormalizationIsRecognizedWithItsMoments) {
+  Builder b;
+  const Var x = b.In("x", {4, 8});
+  const Var mean = ops::Mean(x, {1}, true);
+  const Var centered = x - mean;
+  const Var variance = ops::Mean(ops::Square(centered), {1}, true);
+  b.program().AddOutput("y", centered * ops::Rsqrt(variance + 1e-5));
+  b.program().AddOutput("mean", mean);
+  EXPECT_EQ(After("recognize", b.program()), R"(program p
+  in x = %0
+  %0: input(){dtype=f32, name='x', shape=[4,8]} -> f32[4,8]
+  %1: layer_norm(%0:x f32[4,8]){axis=1, centered=true, epsilon=9.99999974738e-06} -> f32[4,8], f32[4,1], f32[4,1]
+  out y = %1.0
+  out mean = %1.1
+)");
+  Builder c;
+  const Var z = c.In("x", {4, 8});
+  const Var root = ops::Sqrt(ops::Variance(z, {1}, true) + 1e-5);
+  c.program().AddOutput("y", (z - ops::Mean(z, {1}, true)) / root);
+  const std::string text = DumpsOf(c.program()).at("recognize");
+  EXPECT_THAT(text, HasSubstr("layer_norm(%0:x f32[4,8])"));
+  EXPECT_THAT(text, Not(HasSubstr("mean(")));
+}
+
+TEST(PassesTest, AReductionClosesATape) {
+  Builder b;
+  const Var x = b.In("x", {2, 300});
+  const Var y = b.In("y", {2, 300});
+  b.program().AddOutput("loss", ops::Mean(ops::Square(x - y)));
+  EXPECT_EQ(After("fuse_elementwise", b.program()), R"(program p
+  in x = %0
+  in y = %1
+  %0: input(){dtype=f32, name='x', shape=[2,300]} -> f32[2,300]
+  %1: input(){dtype=f32, name='y', shape=[2,300]} -> f32[2,300]
+  %2: fused_elementwise(%0:x f32[2,300], %1:y f32[2,300]){closings=[mean over 2], tape=(%0 f32, %1 f32) %2 = sub(%0, %1); %3 = square(%2); -> %3} -> f32[]
+  out loss = %2
+)");
+}
+
 // One step of gradient descent on a dense layer, through all passes.
-TEST(PassesTest, ATrainingStepBecomesSixKernels) {
+TEST(PassesTest, ATrainingStepBecomesFiveKernels) {
   Builder b;
   const Var x = b.In("x", {8, 4});
   const Var w = b.graph().Input("w", F32({4, 2}));
@@ -230,13 +335,17 @@ TEST(PassesTest, ATrainingStepBecomesSixKernels) {
   state w: %1 -> %11
   state b: %2 -> %12
 )");
+  EXPECT_THAT(dumps.at("group_updates"), HasSubstr(R"(
+  %11: multi_elementwise(%10 f32[], %9 f32[4,2], %1:w f32[4,2], %10 f32[], %8 f32[2], %2:b f32[2]){tapes=(%0 f32, %1 f32, %2 f32) %3 = mul(%0, %1); %4 = sub(%2, %3); -> %4 | (%0 f32, %1 f32, %2 f32) %3 = mul(%0, %1); %4 = sub(%2, %3); -> %4} -> f32[4,2], f32[2]
+  state w: %1 -> %11.0
+  state b: %2 -> %11.1
+)"));
   auto exe = Executable::Compile(b.program());
   ASSERT_TRUE(exe.ok()) << exe.status();
   std::vector<std::string> kernels;
   for (const auto& step : (*exe)->Steps()) kernels.push_back(step.kernel);
-  EXPECT_THAT(kernels,
-              ElementsAre("fused_matmul/simd", "fused_elementwise/simd", "sum/simd", "matmul/simd",
-                          "fused_elementwise/simd", "fused_elementwise/simd"));
+  EXPECT_THAT(kernels, ElementsAre("fused_matmul/simd", "fused_elementwise/simd", "sum/simd",
+                                   "matmul/simd", "multi_elementwise/simd"));
   EXPECT_EQ((*exe)->storage().in_place_variables, 2);
 }
 
