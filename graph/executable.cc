@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/status_macros.h"
+#include "graph/recompute.h"
 
 namespace adjoint::graph {
 namespace {
@@ -20,6 +22,15 @@ std::vector<TensorSpec> InputSpecs(const Graph& graph, const Node& node) {
 bool WritesVariable(const PlannedStep& step) {
   return std::any_of(step.outputs.begin(), step.outputs.end(),
                      [](const Location& l) { return l.kind == Location::kVariable; });
+}
+
+// "1.5 MB", in powers of 1024.
+std::string BytesToString(int64_t bytes) {
+  const char* const units[] = {"B", "KB", "MB", "GB", "TB"};
+  double number = static_cast<double>(bytes);
+  int unit = 0;
+  for (; number >= 1024 && unit < 4; ++unit) number /= 1024;
+  return unit == 0 ? absl::StrCat(bytes, " B") : absl::StrFormat("%.1f %s", number, units[unit]);
 }
 
 }  // namespace
@@ -41,10 +52,26 @@ absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
     ADJOINT_ASSIGN_OR_RETURN(exe->program_, RunPasses(program, PassOptions{}, {}));
   }
   exe->ranges_ = SettleCapacities(&exe->program_);
-  const Graph& graph = *exe->program_.graph;
-  ADJOINT_ASSIGN_OR_RETURN(exe->storage_, PlanStorage(exe->program_));
-  const std::vector<PlannedStep>& steps = exe->storage_.steps;
-  exe->first_write_ = static_cast<int>(steps.size());
+  ADJOINT_RETURN_IF_ERROR(exe->Prepare(options));
+  const int64_t limit = options.memory_limit;
+  if (limit > 0 && options.recompute && exe->memory().total() > limit) {
+    const int64_t besides = exe->memory().total() - exe->storage_.arena_bytes;
+    ADJOINT_ASSIGN_OR_RETURN(exe->program_, RecomputeToFit(exe->program_, limit - besides));
+    ADJOINT_RETURN_IF_ERROR(Verify(exe->program_));
+    ADJOINT_RETURN_IF_ERROR(exe->Prepare(options));
+  }
+  ADJOINT_RETURN_IF_ERROR(exe->CheckMemory(options));
+  return std::shared_ptr<const Executable>(std::move(exe));
+}
+
+absl::Status Executable::Prepare(const CompileOptions& options) {
+  const Graph& graph = *program_.graph;
+  ADJOINT_ASSIGN_OR_RETURN(storage_, PlanStorage(program_));
+  const std::vector<PlannedStep>& steps = storage_.steps;
+  steps_.clear();
+  steps_.reserve(steps.size());
+  scratch_bytes_ = 0;
+  first_write_ = static_cast<int>(steps.size());
   for (const PlannedStep& step : steps) {
     const Node& node = graph.node(step.node);
     const std::vector<TensorSpec> inputs = InputSpecs(graph, node);
@@ -55,14 +82,49 @@ absl::StatusOr<std::shared_ptr<const Executable>> Executable::Compile(
                           absl::StrCat("preparing ", graph.NodeToString(step.node), ": ",
                                        kernel.status().message()));
     }
-    exe->scratch_bytes_ =
-        std::max(exe->scratch_bytes_, static_cast<int64_t>(kernel->kernel->scratch_bytes()));
+    scratch_bytes_ =
+        std::max(scratch_bytes_, static_cast<int64_t>(kernel->kernel->scratch_bytes()));
     if (WritesVariable(step)) {
-      exe->first_write_ = std::min(exe->first_write_, static_cast<int>(exe->steps_.size()));
+      first_write_ = std::min(first_write_, static_cast<int>(steps_.size()));
     }
-    exe->steps_.push_back(*std::move(kernel));
+    steps_.push_back(*std::move(kernel));
   }
-  return std::shared_ptr<const Executable>(std::move(exe));
+  return absl::OkStatus();
+}
+
+Executable::Memory Executable::memory() const {
+  Memory memory{.arena = storage_.arena_bytes, .scratch = scratch_bytes_};
+  const auto bytes = [](Var v) { return v.spec().ByteSize().value_or(0); };
+  for (const StateBinding& s : program_.states) memory.variables += bytes(s.read);
+  for (const Port& p : program_.inputs) memory.inputs += bytes(p.var);
+  for (const Port& p : program_.outputs) memory.outputs += bytes(p.var);
+  for (const Tensor& t : storage_.constants) memory.constants += t.bytes();
+  return memory;
+}
+
+absl::Status Executable::CheckMemory(const CompileOptions& options) const {
+  const Memory m = memory();
+  if (options.memory_limit <= 0 || m.total() <= options.memory_limit) return absl::OkStatus();
+  std::string text = absl::StrCat(
+      "compiling program ", program_.name, ": a run would hold ", BytesToString(m.total()),
+      ", but memory_limit is ", BytesToString(options.memory_limit), ": variables ",
+      BytesToString(m.variables), ", inputs ", BytesToString(m.inputs), ", outputs ",
+      BytesToString(m.outputs), ", constants ", BytesToString(m.constants), ", values in between ",
+      BytesToString(m.arena), ", scratch ", BytesToString(m.scratch));
+  ADJOINT_ASSIGN_OR_RETURN(const MemoryPeak peak, FindMemoryPeak(program_));
+  const Graph& graph = *program_.graph;
+  if (!peak.values.empty()) {
+    absl::StrAppend(&text, "\n  most of them are alive at ", graph.NodeToString(peak.node),
+                    "; the largest are");
+  }
+  constexpr size_t kShown = 5;
+  for (size_t i = 0; i < std::min(kShown, peak.values.size()); ++i) {
+    absl::StrAppend(&text, "\n  ", BytesToString(peak.values[i].bytes), "  ",
+                    graph.NodeToString(peak.values[i].var.node));
+  }
+  absl::StrAppend(&text, "\n  smaller batches take less",
+                  options.recompute ? "" : ", and so may computing values again: set recompute");
+  return absl::ResourceExhaustedError(text);
 }
 
 absl::StatusOr<std::unique_ptr<Workspace>> Executable::NewWorkspace() const {

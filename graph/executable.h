@@ -24,6 +24,12 @@ namespace adjoint::graph {
 struct CompileOptions {
   PassOptions passes;
   bool optimize = true;  // false: run the nodes as they were built
+  // The most bytes that a run may hold: workspace, variables, inputs, outputs and constants. A
+  // program that would take more is refused by Compile, with a breakdown. 0: no limit.
+  int64_t memory_limit = 0;
+  // Above the limit, elementwise values that would wait long for their last readers are computed
+  // again before these, as few as it takes (graph/recompute.h). Results have the same bits.
+  bool recompute = false;
   // Names of kernels to pass over ("onednn", "simd"), for tests that compare implementations.
   std::vector<std::string> skip_kernels;
 };
@@ -110,12 +116,21 @@ class Executable : public std::enable_shared_from_this<Executable> {
   // The program as it runs, after all passes, and where its values live.
   const Program& program() const { return program_; }
   const StoragePlan& storage() const { return storage_; }
+  // What a run holds, in bytes.
+  struct Memory {
+    int64_t arena = 0, scratch = 0, variables = 0, inputs = 0, outputs = 0, constants = 0;
+    int64_t total() const { return arena + scratch + variables + inputs + outputs + constants; }
+  };
+  Memory memory() const;
   // Bytes a workspace takes.
   int64_t workspace_bytes() const { return storage_.arena_bytes + scratch_bytes_; }
 
  private:
   Executable();
 
+  // Plans storage and prepares the kernels of program_.
+  absl::Status Prepare(const CompileOptions& options);
+  absl::Status CheckMemory(const CompileOptions& options) const;
   absl::Status BindVariables(Workspace& workspace, VariableStore* variables) const;
   absl::Status CheckInputs(absl::Span<const Tensor> inputs) const;
   absl::Status CheckRanges(const RangesOfEntries& pair, absl::Span<const Tensor> inputs) const;

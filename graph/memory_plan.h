@@ -22,9 +22,10 @@ struct MemoryPlan {
   int64_t lower_bound = 0;
 };
 
-// Places buffers in one arena so that no two alive at a step overlap: the largest first, each at
-// the lowest offset that is free over its lifetime (Pisarchyk and Lee, "Efficient Memory Management
-// for Deep Neural Net Inference", 2020, greedy by size). Deterministic.
+// Places buffers in one arena so that no two alive at a step overlap, each at the lowest offset
+// that is free over its lifetime: the largest first (Pisarchyk and Lee, "Efficient Memory
+// Management for Deep Neural Net Inference", 2020, greedy by size), and, where that misses the
+// lower bound, in some other orders, of which the best is kept. Deterministic.
 MemoryPlan PlanMemory(absl::Span<const BufferLifetime> buffers);
 
 }  // namespace adjoint::graph
