@@ -30,9 +30,10 @@ inline Tensor Random(const Shape& shape, uint64_t stream) {
 class Compiled {
  public:
   static absl::StatusOr<Compiled> Create(const graph::Program& program,
-                                         std::vector<Tensor> inputs) {
+                                         std::vector<Tensor> inputs,
+                                         const graph::CompileOptions& options = {}) {
     Compiled c;
-    ADJOINT_ASSIGN_OR_RETURN(c.executable_, graph::Executable::Compile(program));
+    ADJOINT_ASSIGN_OR_RETURN(c.executable_, graph::Executable::Compile(program, options));
     ADJOINT_ASSIGN_OR_RETURN(c.workspace_, c.executable_->NewWorkspace());
     c.inputs_ = std::move(inputs);
     ADJOINT_RETURN_IF_ERROR(c.Run());
@@ -42,6 +43,7 @@ class Compiled {
   absl::Status Run() { return executable_->Run(*workspace_, inputs_, nullptr, &outputs_); }
 
   const std::vector<Tensor>& outputs() const { return outputs_; }
+  int num_steps() const { return executable_->num_steps(); }
 
   // "fused_matmul/onednn relu/simd": the kernels in the order they run.
   std::string Kernels() const {

@@ -166,18 +166,19 @@ struct Notebook {
     return std::move(step.program);
   }
 
-  // Compiles for whole batches, up to a workspace.
-  static absl::Status Compile(const Program& program) {
+  // Compiles for whole batches, up to a workspace. Returns the number of steps.
+  static absl::StatusOr<int> Compile(const Program& program) {
     ADJOINT_ASSIGN_OR_RETURN(
         const Program concrete,
         graph::Specialize(program, {{"batch", kBatch}, {"x0_nnz", int64_t{1} << 22}}));
     ADJOINT_ASSIGN_OR_RETURN(const auto executable, Executable::Compile(concrete));
-    return executable->NewWorkspace().status();
+    ADJOINT_RETURN_IF_ERROR(executable->NewWorkspace().status());
+    return executable->num_steps();
   }
 
   absl::Status BuildAndCompile() const {
     ADJOINT_ASSIGN_OR_RETURN(const Program program, Build());
-    return Compile(program);
+    return Compile(program).status();
   }
 };
 
@@ -189,7 +190,11 @@ absl::Status NotebookBuild(benchmark::State& state, bool csr) {
 
 absl::Status NotebookCompile(benchmark::State& state, bool csr) {
   ADJOINT_ASSIGN_OR_RETURN(const Program program, Notebook{csr}.Build());
-  for (auto _ : state) ADJOINT_RETURN_IF_ERROR(Notebook::Compile(program));
+  int steps = 0;
+  for (auto _ : state) {
+    ADJOINT_ASSIGN_OR_RETURN(steps, Notebook::Compile(program));
+  }
+  state.counters["steps"] = steps;
   return absl::OkStatus();
 }
 
