@@ -249,9 +249,15 @@ absl::StatusOr<Model::CompiledStep*> Model::StepFor(absl::string_view name,
     program = std::move(built.program);
     step->reported = std::move(built.reported);
   }
-  ADJOINT_ASSIGN_OR_RETURN(step->function, graph::Function::Create(std::move(program)));
+  ADJOINT_ASSIGN_OR_RETURN(step->function,
+                           graph::Function::Create(std::move(program), compile_options_));
   steps_.push_back(std::move(step));
   return steps_.back().get();
+}
+
+void Model::SetCompileOptions(graph::CompileOptions options) {
+  compile_options_ = std::move(options);
+  steps_.clear();
 }
 
 absl::Status Model::SetLearningRate(double rate) {

@@ -161,6 +161,10 @@ class Model {
   // The same for the batches of a dataset, its pass number 0, whose y are left aside.
   absl::StatusOr<Tensor> Predict(const datasets::Dataset& dataset);
   absl::StatusOr<std::vector<Tensor>> PredictAll(const datasets::Dataset& dataset);
+  // How the model's programs are compiled from now on: passes left out, who observes them, a limit
+  // on memory above which Fit, Evaluate and Predict refuse to run. Without influence on what is
+  // saved.
+  void SetCompileOptions(graph::CompileOptions options);
 
   // Makes the weights, for samples like these: what the first Fit, Evaluate or Predict does.
   absl::Status Build(const DataList& x);
@@ -306,6 +310,7 @@ class Model {
   Network network_;
   std::vector<ValueSpec> built_for_;
   graph::VariableStore variables_;
+  graph::CompileOptions compile_options_;
   std::shared_ptr<const optim::Optimizer> optimizer_;
   Objective objective_;
   std::string why_not_compiled_;  // after Load
