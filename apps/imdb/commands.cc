@@ -119,8 +119,8 @@ absl::Status RunTrain(const Options& options) {
 }
 
 absl::Status RunEvaluate(const Options& options) {
-  NoteUnused(options,
-             {"data", "num_words", "hidden", "encoding", "threads", "out", "model", "report_json"});
+  NoteUnused(options, {"data", "num_words", "hidden", "encoding", "threads", "out", "model",
+                       "report_json", "dump_passes", "memory_limit"});
   if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
   Report report;
   ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModelFor(options));

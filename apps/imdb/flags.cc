@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "apps/imdb/experiments.h"
 #include "nn/activations.h"
 #include "optim/optimizer.h"
@@ -38,6 +40,23 @@ absl::Status ReadReal(const std::string& flag, const std::string& text, double l
     return absl::OkStatus();
   }
   return ValueError(flag, text, wanted);
+}
+
+// "500MB": in powers of 1024, a plain number in bytes.
+absl::Status ReadBytes(const std::string& flag, absl::string_view text, int64_t* to) {
+  constexpr std::pair<absl::string_view, int> kUnits[] = {{"KB", 10}, {"MB", 20}, {"GB", 30},
+                                                          {"TB", 40}, {"B", 0},   {"", 0}};
+  const std::string given(text);
+  for (const auto& [unit, shift] : kUnits) {
+    if (!absl::ConsumeSuffix(&text, unit)) continue;
+    int64_t number;
+    if (absl::SimpleAtoi(text, &number) && number > 0 && number < int64_t{1} << (62 - shift)) {
+      *to = number << shift;
+      return absl::OkStatus();
+    }
+    break;
+  }
+  return ValueError(flag, given, "wants a size above zero, as in 500MB or 2GB");
 }
 
 absl::Status ReadHidden(const std::string& text, std::vector<int64_t>* to) {
@@ -129,6 +148,10 @@ const std::vector<Flag>& Flags() {
       {"trace", "PATH", kFiles,
        "Time every step of every program: a table of the most expensive ones,\nand a trace file "
        "for chrome://tracing or ui.perfetto.dev"},
+      {"dump_passes", "DIR", kFiles,
+       "Write the compiled programs as text after each pass, and as pictures for\nGraphviz"},
+      {"memory_limit", "SIZE", kTraining,
+       "Refuse, before it runs, what would hold more: 500MB, 2GB [no limit]"},
       {"autotune", "PATH", kFiles,
        "Choose kernels by timing them, print the choices and keep them in PATH,\nwhere a later run "
        "finds them; bits then depend on that file"},
@@ -219,6 +242,8 @@ absl::Status ReadFlag(const std::string& name, const std::string& text, Options*
   if (name == "report_json") options->report_json = text;
   if (name == "trace") options->trace = text;
   if (name == "autotune") options->autotune = text;
+  if (name == "dump_passes") options->dump_passes = text;
+  if (name == "memory_limit") return ReadBytes(name, text, &options->memory_limit);
   if (name == "checkpoint") options->checkpoint = text;
   if (name == "file") options->file = text;
   if (name == "html") options->html = text;

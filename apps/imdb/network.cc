@@ -7,6 +7,7 @@
 #include "apps/imdb/memory.h"
 #include "core/io/hash.h"
 #include "core/status_macros.h"
+#include "graph/passes/dump.h"
 #include "nn/basic_layers.h"
 #include "nn/dense.h"
 
@@ -45,6 +46,15 @@ absl::StatusOr<std::vector<Shape>> Kernels(const nn::Model& model) {
 
 }  // namespace
 
+graph::CompileOptions CompileOptionsFrom(const Options& options) {
+  graph::CompileOptions compile;
+  compile.memory_limit = options.memory_limit;
+  if (!options.dump_passes.empty()) {
+    compile.passes.observe = graph::DumpPrograms(options.dump_passes);
+  }
+  return compile;
+}
+
 absl::StatusOr<nn::Model> MakeModel(const Options& options, const nn::DataList& x) {
   ADJOINT_RETURN_IF_ERROR(CheckWeights(options, x.items()[0].spec().tensor.shape.dim(1).value()));
   std::vector<nn::LayerHandle> layers;
@@ -55,6 +65,7 @@ absl::StatusOr<nn::Model> MakeModel(const Options& options, const nn::DataList& 
   }
   layers.push_back(nn::Dense(1, {.activation = "sigmoid"}));
   nn::Sequential model(std::move(layers), {.seed = options.seed});
+  model.SetCompileOptions(CompileOptionsFrom(options));
   ADJOINT_RETURN_IF_ERROR(model.Build(x));
   ADJOINT_RETURN_IF_ERROR(model.Compile(options.optimizer, options.loss, {kAccuracy}));
   return nn::Model(std::move(model));

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "apps/imdb/options.h"
+#include "graph/executable.h"
 #include "nn/model.h"
 
 namespace adjoint::apps::imdb {
@@ -17,6 +18,9 @@ inline constexpr char kAccuracy[] = "binary_accuracy";
 // The book's network by default, compiled, with weights for rows of num_words columns:
 // Dense(16, relu), Dense(16, relu), Dense(1, sigmoid). Errors: not enough memory.
 absl::StatusOr<nn::Model> MakeModel(const Options& options, const nn::DataList& x);
+
+// How a model's programs are compiled, by --memory_limit and --dump_passes.
+graph::CompileOptions CompileOptionsFrom(const Options& options);
 
 // Rows of the first kernel; the units of the hidden layers. Errors: a model of another kind than
 // MakeModel's, such as one with several inputs or without a single output column.

@@ -46,10 +46,12 @@ struct Options {
   int threads = 0;  // 0: as many as there are cores
 
   std::string out = "imdb_out";
-  std::string model;        // the file; never empty
-  std::string report_json;  // empty: no report
-  std::string trace;        // empty: nothing is timed
-  std::string autotune;     // file of kernel choices; empty: the library's own
+  std::string model;         // the file; never empty
+  std::string report_json;   // empty: no report
+  std::string trace;         // empty: nothing is timed
+  std::string autotune;      // file of kernel choices; empty: the library's own
+  std::string dump_passes;   // the folder; empty: nothing is written
+  int64_t memory_limit = 0;  // bytes; 0: none
 
   // train
   std::string checkpoint;  // the folder; empty: none

@@ -122,8 +122,8 @@ absl::Status PrintFile(const std::string& path, Predictor& predictor) {
 }  // namespace
 
 absl::Status RunPredict(const Options& options) {
-  NoteUnused(options,
-             {"num_words", "hidden", "encoding", "threads", "out", "model", "report_json"});
+  NoteUnused(options, {"num_words", "hidden", "encoding", "threads", "out", "model", "report_json",
+                       "dump_passes", "memory_limit"});
   Report report;
   if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
   const Stopwatch load;

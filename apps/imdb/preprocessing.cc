@@ -119,6 +119,7 @@ absl::StatusOr<LoadedModel> LoadModelFor(const Options& options) {
   if (!loaded.ok()) return WithModelHint(options, loaded.status());
   ADJOINT_RETURN_IF_ERROR(CheckShape(options, *loaded));
   if (options.Given("encoding")) loaded->preprocessing.sparse = options.sparse;
+  loaded->model.SetCompileOptions(CompileOptionsFrom(options));
   return loaded;
 }
 

@@ -173,6 +173,21 @@ TEST(ImdbTest, EveryFlagOfTheNetworkTakesEffect) {
   EXPECT_EQ(ReadJson(place.here() / "e.json")["weights_sha256"], report["weights_sha256"]);
 }
 
+TEST(ImdbTest, MemoryIsLimitedAndPassesAreDumped) {
+  const Place place("compiling");
+  const RunResult refused = Imdb(place, {"train", "--epochs=1", "--memory_limit=100KB"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("compiling program train: a run would hold "),
+                                 HasSubstr("memory_limit is 100.0 KB: variables ")));
+  const RunResult run =
+      Imdb(place, {"train", "--epochs=1", "--memory_limit=1GB", "--dump_passes=passes"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(ReadAll(place.here() / "passes/train_1_00_built.txt"),
+              AllOf(HasSubstr("program train\n"), HasSubstr("relu("), Not(HasSubstr("fused"))));
+  EXPECT_THAT(ReadAll(place.here() / "passes/train_1.dot"),
+              AllOf(HasSubstr("digraph"), HasSubstr("multi_elementwise")));
+}
+
 TEST(ImdbTest, AResumedTrainingEndsWithTheSameWeights) {
   const Place place("resume");
   const auto train = [&](const std::vector<std::string>& more) {
@@ -277,6 +292,8 @@ TEST(ImdbTest, WrongFlagsAreUsageErrorsOfOneLine) {
       {{"--num_words=3"}, "--num_words=3: wants a whole number from 4"},
       {{"--threads=0"}, "--threads=0: wants"},
       {{"--seed=-1"}, "--seed=-1: wants"},
+      {{"--memory_limit=5XB"}, "--memory_limit=5XB: wants a size above zero, as in 500MB or 2GB"},
+      {{"--memory_limit=0"}, "wants a size above zero"},
       {{"--dropout=1.5"}, "--dropout=1.5: wants a number from 0 to below 1"},
       {{"--dropout=nan"}, "--dropout=nan: wants"},
       {{"--l2=-1"}, "--l2=-1: wants a number that is not negative"},
