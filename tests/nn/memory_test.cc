@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "graph/executable.h"
 #include "gtest/gtest.h"
@@ -101,8 +102,9 @@ TEST(MemoryTest, ArenasAreNearTheLowerBound) {
     ASSERT_TRUE(m.network->Build({m.x}).ok()) << m.name;
     const auto optimizer = optim::MakeOptimizer(m.optimizer);
     ASSERT_TRUE(optimizer.ok()) << optimizer.status();
-    const auto step = BuildTrainProgram(*m.network, Objective{.losses = {m.loss}, .metrics = {{}}},
-                                        **optimizer, {m.x}, {m.y});
+    const Objective objective{.losses = {Loss(m.loss)},
+                              .metrics = std::vector<std::vector<Metric>>(1)};
+    const auto step = BuildTrainProgram(*m.network, objective, **optimizer, {m.x}, {m.y});
     ASSERT_TRUE(step.ok()) << m.name << step.status();
     const auto program =
         graph::Specialize(step->program, {{"batch", 128}, {"x0_nnz", int64_t{1} << 16}});
@@ -121,7 +123,9 @@ TEST(MemoryTest, AModelRefusesWhatIsAboveItsLimit) {
   ASSERT_TRUE(model.Compile("sgd", "mean_squared_error").ok());
   const Tensor x = Tensor::Zeros({DType::kF32, {256, 32}}),
                y = Tensor::Zeros({DType::kF32, {256, 1}});
-  model.SetCompileOptions({.memory_limit = 60000});
+  graph::CompileOptions options;
+  options.memory_limit = 60000;
+  model.SetCompileOptions(options);
   const auto refused = model.Fit(x, y, {.batch_size = 256, .verbose = 0});
   EXPECT_THAT(
       std::string(refused.status().message()),
