@@ -6,6 +6,7 @@
 #include "nn/checkpoint.pb.h"
 #include "nn/fit_data.h"
 #include "nn/model.h"
+#include "nn/optimizer_proto.h"
 #include "nn/settings.h"
 
 namespace adjoint::nn {
@@ -49,6 +50,7 @@ absl::Status Model::WriteCheckpoint(const FitData& data, const FitOptions& optio
   if (!variables_.status().ok()) return variables_.status();
   proto::CheckpointProto state;
   state.set_version(kVersion);
+  ToProto(optimizer_->Config(), state.mutable_optimizer());
   for (const Setting& setting :
        TrainingSettings(network_, objective_, *optimizer_, options.class_weight)) {
     proto::SettingProto* const to = state.add_settings();
