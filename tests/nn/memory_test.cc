@@ -104,7 +104,8 @@ TEST(MemoryTest, ArenasAreNearTheLowerBound) {
     ASSERT_TRUE(optimizer.ok()) << optimizer.status();
     const Objective objective{.losses = {Loss(m.loss)},
                               .metrics = std::vector<std::vector<Metric>>(1)};
-    const auto step = BuildTrainProgram(*m.network, objective, **optimizer, {m.x}, {m.y});
+    const auto step =
+        BuildTrainProgram(*m.network, objective, **optimizer, {m.x}, {.targets = {m.y}});
     ASSERT_TRUE(step.ok()) << m.name << step.status();
     const auto program =
         graph::Specialize(step->program, {{"batch", 128}, {"x0_nnz", int64_t{1} << 16}});
