@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +30,8 @@ class Child {
     envp.push_back(nullptr);
     pid_ = fork();
     if (pid_ == 0) {
-      setpgid(0, 0);  // so that its own children can be ended with it
+      setpgid(0, 0);                     // so that its own children can be ended with it
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // should the test end before it
       const int from = open("/dev/null", O_RDONLY);
       const int to = open(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
       if (dup2(from, 0) < 0 || dup2(pipe_ends[1], 1) < 0 || dup2(to, 2) < 0) _exit(126);

@@ -73,7 +73,7 @@ class Service {
 
 // One for all tests that leave it as it is.
 Service& Shared() {
-  static Service& service = *new Service;
+  static Service service;
   return service;
 }
 
@@ -167,7 +167,7 @@ TEST(ImdbServeTest, ErrorsAreJsonWithTheRightStatus) {
       {"POST", "/v1/predict", kJsonType, longest, 413, "\"texts\"[1] has 100001 bytes"},
       {"POST", "/v1/predict", kJsonType, std::string(2 << 20, ' '), 413, "longer than 1048576"},
       {"POST", "/v1/predict", "text/plain", "good", 415, "the Content-Type is 'text/plain'; send "},
-      {"POST", "/v1/predict", "", "{}", 415, "the Content-Type is missing"},
+      {"POST", "/v1/predict", "", "", 415, "the Content-Type is missing"},
       {"POST", "/v1/predict", "multipart/form-data; boundary=x", "--x--\r\n", 415, "is 'multipart"},
       {"POST", "/v1/predict", "application/x-www-form-urlencoded", "a=b", 415,
        "is 'application/x-"},
@@ -291,7 +291,8 @@ TEST(ImdbServeTest, StopsGracefullyAndBatchesRequests) {
 }
 
 TEST(ImdbServeTest, APortInUseIsOneLine) {
-  Service second({absl::StrCat("--port=", Shared().port())});
+  const std::vector<std::string> taken = {absl::StrCat("--port=", Shared().port())};
+  Service second(taken);
   EXPECT_EQ(second.line(), "");
   EXPECT_EQ(second.child().Wait(), 1);
   const std::vector<std::string> lines = absl::StrSplit(second.Errors(), '\n');
