@@ -102,7 +102,7 @@ RunResult Mnist(const Place& place, const std::vector<std::string>& args) {
 
 // The number that a run ends its evaluation with; -1 when there is none.
 double TestAccuracy(const std::string& out) {
-  constexpr absl::string_view kLabel = "test accuracy: ";
+  const std::string kLabel = "test accuracy: ";
   const size_t at = out.find(kLabel);
   return at == std::string::npos ? -1 : std::stod(out.substr(at + kLabel.size()));
 }
