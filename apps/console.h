@@ -6,7 +6,6 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 
 // What the programs have in common as programs: where they stand, and what they say to whom.
 
@@ -22,9 +21,6 @@ absl::Status FlushOutput();
 // before an hour of training rather than after it.
 absl::Status CheckWritable(const std::string& path);
 
-// "25,000".
-std::string WithCommas(int64_t n);
-
 class Stopwatch {
  public:
   double Seconds() const {
@@ -33,24 +29,6 @@ class Stopwatch {
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-// Shows downloads on standard error: in place on a terminal, a line a file elsewhere.
-class DownloadProgress {
- public:
-  DownloadProgress();
-  ~DownloadProgress() { EndLine(); }
-
-  // `total` is 0 while it is not known.
-  void operator()(absl::string_view url, int64_t received, int64_t total);
-
- private:
-  void EndLine();
-
-  const bool terminal_;
-  bool open_ = false;  // the line has no end yet
-  std::string url_;
-  std::chrono::steady_clock::time_point drawn_;
 };
 
 }  // namespace adjoint::apps

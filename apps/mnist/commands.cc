@@ -13,6 +13,8 @@
 #include "apps/mnist/digits.h"
 #include "apps/mnist/mistakes.h"
 #include "apps/mnist/network.h"
+#include "apps/mnist/page.h"
+#include "apps/report/html.h"
 #include "core/io/file.h"
 #include "core/status_macros.h"
 
@@ -21,19 +23,6 @@ namespace {
 
 constexpr size_t kShownMistakes = 100;
 constexpr int64_t kPredictBatch = 500;
-
-Chart ChartOf(const nn::History& history, const std::string& name) {
-  Chart chart = {.title = absl::StrCat("Training ", name),
-                 .x_label = "Epochs",
-                 .y_label = name,
-                 .series = {{absl::StrCat("Training ", name), Series::kDots, history[name]}}};
-  const std::vector<double>& validation = history[absl::StrCat("val_", name)];
-  if (!validation.empty()) {
-    chart.title = absl::StrCat("Training and validation ", name);
-    chart.series.push_back({absl::StrCat("Validation ", name), Series::kLine, validation});
-  }
-  return chart;
-}
 
 absl::Status ShowHistory(const nn::History& history, const std::string& folder) {
   for (const char* name : {"loss", kAccuracy}) {
@@ -45,24 +34,33 @@ absl::Status ShowHistory(const nn::History& history, const std::string& folder) 
   return FlushOutput();
 }
 
-// Loss, accuracy, confusion and the picture of mistakes on the test images. `probabilities` gets
-// the network's answers.
-absl::Status EvaluateOn(nn::Model& model, const DigitData& data, const std::string& folder,
-                        Tensor* probabilities) {
+// What a network makes of the test images.
+struct Evaluation {
+  Tensor probabilities;
+  Judgement judgement;
+  double loss = 0;
+};
+
+// Shows loss, accuracy and confusion, and draws the mistakes.
+absl::StatusOr<Evaluation> EvaluateOn(nn::Model& model, const DigitData& data,
+                                      const std::string& folder) {
+  Evaluation e;
   ADJOINT_ASSIGN_OR_RETURN(const Tensor x, PixelsOf(data.test.images));
-  std::cout << "\nEvaluating on " << WithCommas(data.test.size()) << " test images\n";
+  std::cout << "\nEvaluating on " << report::Thousands(data.test.size()) << " test images\n";
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   ADJOINT_ASSIGN_OR_RETURN(const nn::Logs logs, model.Evaluate(x, data.test.labels));
-  ADJOINT_ASSIGN_OR_RETURN(*probabilities, model.Predict(x, {.batch_size = kPredictBatch}));
-  const Judgement judgement = Judge(data.test, *probabilities);
+  ADJOINT_ASSIGN_OR_RETURN(e.probabilities, model.Predict(x, {.batch_size = kPredictBatch}));
+  e.judgement = Judge(data.test, e.probabilities);
+  e.loss = logs["loss"];
   std::cout << absl::StrFormat("Test loss: %.4f, test accuracy: %.4f (%d mistakes)\n\n",
-                               logs["loss"], logs[kAccuracy], judgement.mistakes.size())
-            << ConfusionText(judgement);
+                               logs["loss"], logs[kAccuracy], e.judgement.mistakes.size())
+            << ConfusionText(e.judgement);
   const std::string path = absl::StrCat(folder, "/mistakes.svg");
   ADJOINT_RETURN_IF_ERROR(
-      io::WriteFileAtomically(path, MistakesSvg(data.test, judgement, kShownMistakes)));
+      io::WriteFileAtomically(path, MistakesSvg(data.test, e.judgement, kShownMistakes)));
   std::cout << "Mistakes drawn in " << path << "\n";
-  return FlushOutput();
+  ADJOINT_RETURN_IF_ERROR(FlushOutput());
+  return e;
 }
 
 // The model in the file predicts what the model here does.
@@ -112,9 +110,9 @@ absl::Status RunTrain(const Options& options) {
   ADJOINT_ASSIGN_OR_RETURN(nn::Model model, MakeModel(options, train));
   ADJOINT_RETURN_IF_ERROR(model.Build(x));
   std::cout << model.Summary() << "\n"
-            << data.source << ": training on " << WithCommas(train) << " images";
+            << data.source << ": training on " << report::Thousands(train) << " images";
   if (options.validation > 0) {
-    std::cout << ", validating on the last " << WithCommas(options.validation);
+    std::cout << ", validating on the last " << report::Thousands(options.validation);
   }
   std::cout << ": " << options.epochs << (options.epochs == 1 ? " epoch" : " epochs")
             << " of batches of " << options.batch_size << "\n";
@@ -126,21 +124,30 @@ absl::Status RunTrain(const Options& options) {
   const Stopwatch watch;
   ADJOINT_ASSIGN_OR_RETURN(const nn::History history,
                            model.Fit(x.Rows(0, train), y.Rows(0, train), fit));
-  std::cout << absl::StrFormat("Trained in %.1f s\n", watch.Seconds());
+  const double seconds = watch.Seconds();
+  std::cout << absl::StrFormat("Trained in %.1f s\n", seconds);
   ADJOINT_RETURN_IF_ERROR(ShowHistory(history, options.out));
-  Tensor probabilities;
-  ADJOINT_RETURN_IF_ERROR(EvaluateOn(model, data, options.out, &probabilities));
+  ADJOINT_ASSIGN_OR_RETURN(const Evaluation evaluation, EvaluateOn(model, data, options.out));
+  const std::string report = absl::StrCat(options.out, "/report.html");
+  ADJOINT_RETURN_IF_ERROR(
+      io::WriteFileAtomically(report, RunPage({.options = &options,
+                                               .data = &data,
+                                               .model = &model,
+                                               .history = &history,
+                                               .judgement = &evaluation.judgement,
+                                               .test_loss = evaluation.loss,
+                                               .train_seconds = seconds})));
+  std::cout << "All of it as a page: " << report << "\n";
   ADJOINT_RETURN_IF_ERROR(SaveModel(model, data.source, options.model));
-  return CheckSaved(options, data, probabilities);
+  return CheckSaved(options, data, evaluation.probabilities);
 }
 
 absl::Status RunEvaluate(const Options& options) {
   ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(options));
   ADJOINT_ASSIGN_OR_RETURN(const DigitData data, LoadDigits(options.data));
   ADJOINT_RETURN_IF_ERROR(CheckWritable(absl::StrCat(options.out, "/mistakes.svg")));
-  std::cout << options.model << ", trained on " << loaded.source << "\n" << data.source;
-  Tensor probabilities;
-  return EvaluateOn(loaded.model, data, options.out, &probabilities);
+  std::cout << options.model << ", trained on " << loaded.source << "\n" << data.source << "\n";
+  return EvaluateOn(loaded.model, data, options.out).status();
 }
 
 absl::Status RunPredict(const Options& options) {

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iostream>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "apps/console.h"
 #include "core/io/file.h"
+#include "core/io/progress.h"
 #include "core/status_macros.h"
 #include "datasets/mnist.h"
 
@@ -140,10 +141,10 @@ double Average(const Picture& p, double x0, double x1, double y0, double y1) {
 absl::StatusOr<DigitData> LoadDigits(const std::string& path) {
   absl::StatusOr<datasets::mnist::MnistData> loaded = absl::UnknownError("");
   {
-    DownloadProgress progress;
+    io::ProgressMeter meter({.out = &std::cerr, .in_place = io::StandardErrorIsTerminal()});
     datasets::mnist::LoadOptions options{.path = path};
     options.progress = [&](absl::string_view url, int64_t received, int64_t total) {
-      progress(url, received, total);
+      meter.Update(absl::StrCat("Downloading ", url), received, total);
     };
     loaded = datasets::mnist::LoadData(options);
   }

@@ -5,20 +5,24 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "apps/console.h"
-#include "apps/png.h"
+#include "apps/report/html.h"
+#include "apps/report/pictures.h"
 
 namespace adjoint::apps::mnist {
 namespace {
 
-// Ink dark on a light ground, as on paper.
 std::string DataUrl(absl::Span<const uint8_t> image) {
-  std::vector<uint8_t> paper(image.begin(), image.end());
-  for (uint8_t& p : paper) p = static_cast<uint8_t>(255 - p);
-  return absl::StrCat("data:image/png;base64,", absl::Base64Escape(EncodePng(paper, kSide, kSide)));
+  return absl::StrCat("data:image/png;base64,",
+                      absl::Base64Escape(report::EncodePng(PaperPicture(image))));
 }
 
 }  // namespace
+
+report::Picture PaperPicture(absl::Span<const uint8_t> image) {
+  report::Picture picture{.width = kSide, .height = kSide};
+  for (const uint8_t ink : image) picture.pixels.push_back(static_cast<uint8_t>(255 - ink));
+  return picture;
+}
 
 int PredictionOf(absl::Span<const float> probabilities) {
   return static_cast<int>(std::max_element(probabilities.begin(), probabilities.end()) -
@@ -69,9 +73,9 @@ std::string MistakesSvg(const Digits& digits, const Judgement& judgement, size_t
   const int width = kColumns * kCell + 2 * kMargin, height = kTop + rows * kRow + kMargin / 2;
   const std::string title =
       judgement.mistakes.empty()
-          ? absl::StrCat("No mistakes on ", WithCommas(judgement.images), " test images")
-          : absl::StrCat(WithCommas(static_cast<int64_t>(judgement.mistakes.size())),
-                         " mistakes on ", WithCommas(judgement.images), " test images",
+          ? absl::StrCat("No mistakes on ", report::Thousands(judgement.images), " test images")
+          : absl::StrCat(report::Thousands(static_cast<int64_t>(judgement.mistakes.size())),
+                         " mistakes on ", report::Thousands(judgement.images), " test images",
                          shown < judgement.mistakes.size()
                              ? absl::StrCat(": the ", shown, " surest")
                              : ", the surest first");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/mnist/digits.h"
+#include "apps/report/pictures.h"
 #include "core/tensor.h"
 
 namespace adjoint::apps::mnist {
@@ -34,6 +35,9 @@ Judgement Judge(const Digits& digits, const Tensor& probabilities);
 
 // The digit with the greatest probability, the first of equal ones.
 int PredictionOf(absl::Span<const float> probabilities);
+
+// The image with its ink dark on a light ground, as on paper.
+report::Picture PaperPicture(absl::Span<const uint8_t> image);
 
 // The confusion matrix as a table of text.
 std::string ConfusionText(const Judgement& judgement);

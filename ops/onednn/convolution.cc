@@ -242,11 +242,12 @@ dnnl_status_t ConvolutionKernel::RunItem(int64_t index, int64_t part,
   float *y_images = nullptr;
   for (int t = 0; t < kTensors; ++t) {
     const Operand &operand = plan.operands[t];
-    char *plain = data.tensors[t] + item.first * image_bytes_[t] +
-                  item.block * BlockBytes(static_cast<Tensor>(t));
+    char *plain = t == kY && config_.y_in_scratch
+                      ? own + y_offset_
+                      : data.tensors[t] + item.first * image_bytes_[t] +
+                            item.block * BlockBytes(static_cast<Tensor>(t));
     if (t == kW && written_ == kW && parts_.size() > 1) plain = own + merged_offset_;
     if (t == kY) {
-      if (config_.y_in_scratch) plain = own + y_offset_;
       y_images = reinterpret_cast<float *>(plain);
       if (written_ != kY && config_.on_images) {
         config_.on_images(args, item.first, plan.batch, y_images);
