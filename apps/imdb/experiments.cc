@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <iostream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -72,13 +73,15 @@ struct Result {
   }
 };
 
-// The cells of the table, the same on the screen and in Markdown.
-const std::vector<std::string>& Header() {
-  static const auto& header = *new std::vector<std::string>{
-      "Network",    "Flags of train",      "Weights",         "Best epoch", "Accuracy there",
-      "Loss there", "Accuracy at the end", "Loss at the end", "Seconds"};
-  return header;
-}
+// The columns of the table in Markdown, and which of them the screen has room for.
+struct Column {
+  const char* title;
+  bool on_screen;
+};
+constexpr Column kColumns[] = {
+    {"Network", true},        {"Flags of train", false}, {"Weights", false},
+    {"Best", true},           {"Accuracy", true},        {"Loss", true},
+    {"Accuracy, last", true}, {"Loss, last", true},      {"Seconds", false}};
 
 std::vector<std::string> Cells(const Result& result) {
   std::vector<std::string> flags;
@@ -170,25 +173,38 @@ class Runner {
   int64_t batch_size_ = 0;
 };
 
-// Rows with columns of one width; the first two to the left, the numbers to the right.
-std::string ScreenTable(const std::vector<std::vector<std::string>>& rows) {
+// Columns of one width; the first to the left, the numbers to the right.
+std::string ScreenTable(const std::vector<Result>& results) {
+  std::vector<std::vector<std::string>> rows(1);
+  for (const Column& column : kColumns) rows[0].push_back(column.title);
+  for (const Result& result : results) rows.push_back(Cells(result));
   const auto columns = [](const std::string& text) {
     return std::count_if(text.begin(), text.end(),
                          [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
   };
-  std::vector<std::ptrdiff_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(row.size());
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
-  }
   std::string text;
-  for (const auto& row : rows) {
+  for (const std::vector<std::string>& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
-      const std::string blanks(static_cast<size_t>(widths[i] - columns(row[i])), ' ');
-      absl::StrAppend(&line, i == 0 ? "" : "  ", i < 2 ? "" : blanks, row[i], i < 2 ? blanks : "");
+      if (!kColumns[i].on_screen) continue;
+      std::ptrdiff_t width = 0;
+      for (const std::vector<std::string>& other : rows) width = std::max(width, columns(other[i]));
+      const std::string blanks(static_cast<size_t>(width - columns(row[i])), ' ');
+      if (i == 0) {
+        absl::StrAppend(&line, row[i], blanks);
+      } else {
+        absl::StrAppend(&line, "  ", blanks, row[i]);
+      }
     }
-    absl::StrAppend(&text, line.substr(0, line.find_last_not_of(' ') + 1), "\n");
+    absl::StrAppend(&text, line, "\n");
+  }
+  return text;
+}
+
+std::string CommandList(const Options& options) {
+  std::string text;
+  for (const Experiment& experiment : Experiments()) {
+    absl::StrAppend(&text, "    ", experiment.CommandLine(options.epochs), "\n");
   }
   return text;
 }
@@ -202,26 +218,24 @@ std::string Caption(const Options& options, const Corpus& corpus, int64_t batch_
       options.seeds, options.seeds == 1 ? " time" : " times with different seeds",
       ". All numbers are of the ", WithCommas(corpus.validation_size()), " validation reviews",
       options.seeds > 1 ? ", means over the seeds" : "",
-      "; the best epoch is that of the least loss. Losses of different kinds are not comparable, "
-      "and one with an L2 penalty includes it.");
+      ": at the best epoch, that of the least loss, and at the last one. Losses of different kinds "
+      "are not comparable, and one with an L2 penalty includes it.");
 }
 
 std::string Markdown(const Options& options, const Corpus& corpus, int64_t batch_size,
                      const std::vector<Result>& results) {
   std::string text = absl::StrCat("# The chapter's experiments", corpus.Tag(), "\n\n",
-                                  Caption(options, corpus, batch_size), "\n\n| ",
-                                  absl::StrJoin(Header(), " | "), " |\n|---|---|");
-  for (size_t i = 2; i < Header().size(); ++i) absl::StrAppend(&text, "---:|");
+                                  Caption(options, corpus, batch_size), "\n\n|");
+  for (const Column& column : kColumns) absl::StrAppend(&text, " ", column.title, " |");
+  absl::StrAppend(&text, "\n|---|---|");
+  for (size_t i = 2; i < std::size(kColumns); ++i) absl::StrAppend(&text, "---:|");
   absl::StrAppend(&text, "\n");
   for (const Result& result : results) {
     std::vector<std::string> cells = Cells(result);
     if (!cells[1].empty()) cells[1] = absl::StrCat("`", cells[1], "`");
     absl::StrAppend(&text, "| ", absl::StrJoin(cells, " | "), " |\n");
   }
-  absl::StrAppend(&text, "\nEach as one command:\n\n");
-  for (const Result& result : results) {
-    absl::StrAppend(&text, "    ", result.experiment->CommandLine(options.epochs), "\n");
-  }
+  absl::StrAppend(&text, "\nEach as one command:\n\n", CommandList(options));
   return text;
 }
 
@@ -326,9 +340,7 @@ absl::Status RunExperiments(const Options& options) {
       results.push_back(std::move(result));
     }
   }
-  std::vector<std::vector<std::string>> rows = {Header()};
-  for (const Result& result : results) rows.push_back(Cells(result));
-  std::cout << ScreenTable(rows) << "\n";
+  std::cout << ScreenTable(results) << "\nEach as one command:\n" << CommandList(options) << "\n";
   ADJOINT_RETURN_IF_ERROR(io::WriteFileAtomically(
       markdown_path, Markdown(options, corpus, runner.batch_size(), results)));
   ADJOINT_RETURN_IF_ERROR(

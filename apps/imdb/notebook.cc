@@ -188,11 +188,13 @@ class Notebook {
 
   absl::Status WriteReports() {
     ADJOINT_RETURN_IF_ERROR(WriteReport(report_, options_.report_json));
-    ADJOINT_RETURN_IF_ERROR(WriteTrainPage(options_, corpus_, report_,
-                                           {.model = model_.get(),
-                                            .predictions = predictions_.data<float>(),
-                                            .step_seconds = step_seconds_,
-                                            .batch_size = batch_size_}));
+    ADJOINT_RETURN_IF_ERROR(WriteTrainPage(
+        options_, corpus_, report_,
+        {.model = model_.get(),
+         .predictions = predictions_.data<float>(),
+         .step_seconds = step_seconds_,
+         .batch_size = batch_size_,
+         .tested = absl::StrCat("by the network of ", kRetrainEpochs, " epochs on all reviews")}));
     std::cout << "All done in " << SecondsText(report_.since_start.Seconds()) << ".\n";
     return FlushOutput();
   }

@@ -17,6 +17,12 @@
 namespace adjoint::apps::imdb {
 namespace {
 
+// "97.3 %"; so many decimals that it is never wrongly certain.
+std::string Sureness(double share) {
+  if (share >= 0.999995) return "more than 99.999 %";
+  return absl::StrFormat("%.*f %%", share > 0.9995 ? 3 : 1, 100 * share);
+}
+
 std::string Percent(double share) { return absl::StrFormat("%.2f %%", 100 * share); }
 
 // The epoch of the least value, from 0. Requires one at least.
@@ -36,9 +42,9 @@ double Quantile(const std::vector<double>& sorted, double share) {
 void AddFigures(const RunPage& run, report::Page& page) {
   const Report& report = *run.report;
   if (report.evaluation.has_value()) {
-    page.Add(report::Figure{
-        "Test accuracy", Percent((*report.evaluation)[kAccuracy]),
-        absl::StrCat("of ", report::Thousands(report.test_samples), " reviews", run.tag)});
+    page.Add(report::Figure{"Test accuracy", Percent((*report.evaluation)[kAccuracy]),
+                            absl::StrCat("of ", report::Thousands(report.test_samples), " reviews",
+                                         run.tag, run.tested.empty() ? "" : "; ", run.tested)});
     page.Add(report::Figure{"Test loss", absl::StrFormat("%.4f", (*report.evaluation)["loss"])});
   }
   const std::vector<double>& losses = report.history["val_loss"];
@@ -122,12 +128,10 @@ void AddMistakes(const RunPage& run, report::Page& page) {
   std::string html = report::ColourKey("speaks for negative", "speaks for positive");
   for (const Mistake& mistake : run.mistakes) {
     const double p = mistake.explanation.probability;
-    const double sure = std::max(p, 1 - p);
-    absl::StrAppend(
-        &html, "<article class=\"mistake\"><h3>Truly ", LabelOf(mistake.label),
-        absl::StrFormat(", called %s with %.*f %%", LabelOf(p), sure > 0.9995 ? 3 : 1, 100 * sure),
-        "<small>test review ", mistake.index, "</small></h3>",
-        ColouredHtml(mistake.text, mistake.explanation), "</article>\n");
+    absl::StrAppend(&html, "<article class=\"mistake\"><h3>Truly ", LabelOf(mistake.label),
+                    ", called ", LabelOf(p), " with ", Sureness(std::max(p, 1 - p)),
+                    "<small>test review ", mistake.index, "</small></h3>",
+                    ColouredHtml(mistake.text, mistake.explanation), "</article>\n");
   }
   page.Add(report::Card{.title = "The surest mistakes",
                         .html = html,

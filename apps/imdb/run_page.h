@@ -37,6 +37,7 @@ struct RunPage {
   int64_t batch_size = 0;
   int64_t weights = 0;
   std::string network_svg;
+  std::string tested;                // what was evaluated, where that is not what the curves show
   std::vector<uint8_t> labels;       // of the test reviews
   std::vector<float> probabilities;  // as many
   std::vector<Mistake> mistakes;

@@ -62,6 +62,7 @@ absl::Status WriteTrainPage(const Options& options, const Corpus& corpus, const 
   page.batch_size = trained.batch_size;
   for (const Tensor& weight : trained.model->GetWeights()) page.weights += weight.size();
   page.network_svg = report::NetworkPicture(*trained.model);
+  page.tested = trained.tested;
   page.labels = test.labels;
   page.probabilities.assign(trained.predictions.begin(), trained.predictions.end());
   const Preprocessing preprocessing = Preprocessing::Of(corpus, options.sparse);

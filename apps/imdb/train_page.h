@@ -23,6 +23,7 @@ struct TrainedModel {
   absl::Span<const float> predictions = {};  // of it, for the test reviews
   std::vector<double> step_seconds = {};
   int64_t batch_size = 0;
+  std::string tested = {};  // RunPage::tested
 };
 
 // Writes report.html into options.out and says so.

@@ -83,7 +83,7 @@ Api::Api(Batcher& batcher, std::string model_path)
                                          info.summary, "), trained on ", info.source);
   page_ = absl::StrReplaceAll(kPage, {{"{{style}}", report::StyleSheet()},
                                       {"{{about}}", report::Escape(about)},
-                                      {"{{max_bytes}}", absl::StrCat(kMaxTextBytes)}});
+                                      {"{{max_bytes}}", report::Thousands(kMaxTextBytes)}});
 }
 
 HttpAnswer Api::Answer(const HttpRequest& request) const {
