@@ -57,7 +57,7 @@ absl::Status RunCommand(const Options& options) {
     case Command::kNotebook:
       break;
   }
-  return RunNotebook(options);
+  return options.network == "mlp" ? RunNotebook(options) : RunTrain(options);
 }
 
 absl::Status RunTraced(const Options& options) {

@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "apps/imdb/networks/mlp.h"
+#include "apps/imdb/networks/naive_bayes.h"
+#include "apps/imdb/networks/nbsvm_classifier.h"
 #include "apps/imdb/preprocessing.h"
 #include "core/status_macros.h"
 #include "nn/model.h"
@@ -21,6 +23,7 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {kPreprocessingSection, LoadMlp},
+    {kNgramSection, LoadNbsvm},
 };
 
 }  // namespace
@@ -33,6 +36,7 @@ void SortTerms(Explanation& explanation) {
 }
 
 absl::StatusOr<std::unique_ptr<Classifier>> LoadClassifier(const std::string& path) {
+  RegisterNaiveBayesDense();
   ADJOINT_ASSIGN_OR_RETURN(nn::Model model, nn::Model::Load(path));
   absl::StatusOr<std::unique_ptr<Classifier>> classifier = NotAModelOfReviews();
   for (const Kind& kind : kKinds) {

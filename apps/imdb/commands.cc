@@ -5,14 +5,18 @@
 #include <algorithm>
 #include <initializer_list>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "apps/imdb/classifier.h"
 #include "apps/imdb/corpus.h"
 #include "apps/imdb/network.h"
+#include "apps/imdb/networks/on_texts.h"
+#include "apps/imdb/networks/sequence.h"
 #include "apps/imdb/output.h"
 #include "apps/imdb/preprocessing.h"
 #include "apps/imdb/report.h"
@@ -32,11 +36,12 @@ void Describe(const Corpus& corpus, Report& report) {
 }
 
 // Returns the probabilities, too, where `predictions` asks for them.
-absl::Status EvaluateOnTest(nn::Model& model, const Corpus& corpus, bool sparse, Report& report,
-                            Tensor* predictions = nullptr) {
+absl::Status EvaluateOnTest(nn::Model& model, const Corpus& corpus, bool sparse, int64_t length,
+                            Report& report, Tensor* predictions = nullptr) {
   const Stopwatch vectorize;
-  ADJOINT_ASSIGN_OR_RETURN(const nn::DataList x,
-                           VectorizeFor(corpus.data.test, corpus.encoding.num_words, sparse));
+  ADJOINT_ASSIGN_OR_RETURN(
+      const nn::DataList x,
+      VectorizeFor(corpus.data.test, corpus.encoding.num_words, sparse, length));
   ADJOINT_ASSIGN_OR_RETURN(const Tensor y, datasets::Labels(corpus.data.test));
   report.seconds.vectorize += vectorize.Seconds();
   const Stopwatch watch;
@@ -77,6 +82,12 @@ absl::Status CheckVocabulary(const LoadedModel& loaded, const Corpus& corpus) {
 }  // namespace
 
 absl::Status RunTrain(const Options& options) {
+  if (options.network == "nbsvm") return RunTrainNbsvm(options);
+  const int64_t length = SequenceLength(options.network);
+  if (length > 0 && options.Given("encoding")) {
+    std::cerr << "Note: the network " << options.network << " makes no use of --encoding"
+              << std::endl;
+  }
   Report report;
   const Stopwatch load;
   ADJOINT_ASSIGN_OR_RETURN(const Corpus corpus, LoadCorpus(options, options.num_words, std::cout));
@@ -88,8 +99,8 @@ absl::Status RunTrain(const Options& options) {
   const int64_t batch_size = ChooseBatchSize(options, corpus);
 
   const Stopwatch vectorize;
-  ADJOINT_ASSIGN_OR_RETURN(const nn::DataList x,
-                           VectorizeFor(corpus.data.train, options.num_words, options.sparse));
+  ADJOINT_ASSIGN_OR_RETURN(const nn::DataList x, VectorizeFor(corpus.data.train, options.num_words,
+                                                              options.sparse, length));
   ADJOINT_ASSIGN_OR_RETURN(const Tensor labels, datasets::Labels(corpus.data.train));
   const nn::DataList y = labels;
   report.seconds.vectorize = vectorize.Seconds();
@@ -109,10 +120,11 @@ absl::Status RunTrain(const Options& options) {
   ADJOINT_RETURN_IF_ERROR(ShowHistory(report.history, options, corpus));
   std::cout << "\nEvaluating on " << WithCommas(corpus.data.test.size()) << " test reviews\n";
   Tensor predictions;
-  ADJOINT_RETURN_IF_ERROR(EvaluateOnTest(model, corpus, options.sparse, report, &predictions));
+  ADJOINT_RETURN_IF_ERROR(
+      EvaluateOnTest(model, corpus, options.sparse, length, report, &predictions));
   trained.predictions = predictions.data<float>();
   ADJOINT_RETURN_IF_ERROR(WriteTrainPage(options, corpus, report, trained));
-  ADJOINT_RETURN_IF_ERROR(Attach(Preprocessing::Of(corpus, options.sparse), model));
+  ADJOINT_RETURN_IF_ERROR(Attach(Preprocessing::Of(corpus, options), model));
   ADJOINT_RETURN_IF_ERROR(model.Save(options.model));
   std::cout << "Saved in " << options.model << "\n";
   return Finish(options, model, report);
@@ -123,6 +135,11 @@ absl::Status RunEvaluate(const Options& options) {
                        "report_json", "dump_passes", "memory_limit"});
   if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
   Report report;
+  {
+    ADJOINT_ASSIGN_OR_RETURN(const std::unique_ptr<Classifier> classifier,
+                             LoadClassifierFor(options));
+    if (classifier->info().network == "nbsvm") return RunEvaluateOnTexts(options, *classifier);
+  }
   ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModelFor(options));
   const Stopwatch load;
   ADJOINT_ASSIGN_OR_RETURN(const Corpus corpus,
@@ -134,8 +151,8 @@ absl::Status RunEvaluate(const Options& options) {
   ADJOINT_RETURN_IF_ERROR(CheckVocabulary(loaded, corpus));
   std::cout << corpus.data.source << ": " << WithCommas(corpus.data.test.size())
             << " test reviews, model " << options.model << "\n";
-  ADJOINT_RETURN_IF_ERROR(
-      EvaluateOnTest(loaded.model, corpus, loaded.preprocessing.sparse, report));
+  ADJOINT_RETURN_IF_ERROR(EvaluateOnTest(loaded.model, corpus, loaded.preprocessing.sparse,
+                                         loaded.preprocessing.length, report));
   return Finish(options, loaded.model, report);
 }
 

@@ -80,7 +80,11 @@ absl::StatusOr<Corpus> LoadCorpus(const Options& options, int64_t num_words, std
 }
 
 absl::StatusOr<nn::DataList> VectorizeFor(const datasets::Reviews& reviews, int64_t num_words,
-                                          bool sparse) {
+                                          bool sparse, int64_t length) {
+  if (length > 0) {
+    ADJOINT_ASSIGN_OR_RETURN(Tensor ids, datasets::PadSequences(reviews, {.maxlen = length}));
+    return nn::DataList(std::move(ids));
+  }
   if (sparse) {
     ADJOINT_ASSIGN_OR_RETURN(CsrMatrix matrix, datasets::VectorizeCsr(reviews, num_words));
     return nn::DataList(std::move(matrix));

@@ -32,10 +32,11 @@ struct Corpus {
 // a line each.
 absl::StatusOr<Corpus> LoadCorpus(const Options& options, int64_t num_words, std::ostream& out);
 
-// Reviews as the network is fed with them: f32[n, num_words] of zeros and ones. Errors: not enough
+// Reviews as the network is fed with them: f32[n, num_words] of zeros and ones, or where `length`
+// is not 0 the last ids of each as i32[n, length] (datasets::PadSequences). Errors: not enough
 // memory, among others.
 absl::StatusOr<nn::DataList> VectorizeFor(const datasets::Reviews& reviews, int64_t num_words,
-                                          bool sparse);
+                                          bool sparse, int64_t length = 0);
 
 }  // namespace adjoint::apps::imdb
 

@@ -102,6 +102,7 @@ const char kFooter[] =
     "  imdb --epochs=10 --hidden=32,32 --dropout=0.3\n"
     "  imdb train --optimizer=adam --model=/tmp/adam.model\n"
     "  imdb train --epochs=20 --checkpoint=/tmp/run --resume\n"
+    "  imdb train --network=nbsvm --data=aclImdb_v1.tar.gz\n"
     "  imdb evaluate --model=/tmp/adam.model\n"
     "  imdb predict --text='One of the best films I have seen in years.'\n"
     "  imdb predict < reviews.txt\n"
@@ -128,6 +129,9 @@ const std::vector<Flag>& Flags() {
       {"num_words", "N", kData, "Ids below N are kept, rarer words become 'unknown' [10000]"},
       {"encoding", "sparse|dense", kData,
        "How reviews are fed: same numbers, other speed [sparse]"},
+      {"network", "NAME", kNetwork,
+       "mlp, the book's; embedding, conv or lstm, which read words in their order;\nor nbsvm, the "
+       "best: n-grams weighted by naive Bayes [mlp]"},
       {"hidden", "N,N,...", kNetwork, "Units of the hidden layers [16,16]"},
       {"activation", "NAME", kNetwork,
        "relu, tanh, sigmoid, gelu, softplus, exponential, softmax or linear\n[relu]"},
@@ -256,6 +260,13 @@ absl::Status ReadFlag(const std::string& name, const std::string& text, Options*
     options->color = text == "always"  ? ColorMode::kAlways
                      : text == "never" ? ColorMode::kNever
                                        : ColorMode::kAuto;
+  }
+  if (name == "network") {
+    options->network = text;
+    for (const char* known : {"mlp", "embedding", "conv", "lstm", "nbsvm"}) {
+      if (text == known) return absl::OkStatus();
+    }
+    return ValueError(name, text, "there are mlp, embedding, conv, lstm and nbsvm");
   }
   // Ids 0 to 3 stand for no word.
   if (name == "num_words") return ReadInt<int64_t>(name, text, 4, 10000000, &options->num_words);

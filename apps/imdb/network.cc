@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "apps/imdb/memory.h"
+#include "apps/imdb/networks/sequence.h"
 #include "core/io/hash.h"
 #include "core/status_macros.h"
 #include "graph/passes/dump.h"
@@ -56,8 +57,12 @@ graph::CompileOptions CompileOptionsFrom(const Options& options) {
 }
 
 absl::StatusOr<nn::Model> MakeModel(const Options& options, const nn::DataList& x) {
-  ADJOINT_RETURN_IF_ERROR(CheckWeights(options, x.items()[0].spec().tensor.shape.dim(1).value()));
   std::vector<nn::LayerHandle> layers;
+  if (IsSequenceNetwork(options.network)) {
+    layers = SequenceEncoder(options);
+  } else {
+    ADJOINT_RETURN_IF_ERROR(CheckWeights(options, x.items()[0].spec().tensor.shape.dim(1).value()));
+  }
   for (const int64_t units : options.hidden) {
     layers.push_back(nn::Dense(
         units, {.activation = options.activation, .kernel_regularizer = nn::L2(options.l2)}));

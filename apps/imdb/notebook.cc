@@ -162,7 +162,7 @@ class Notebook {
 
   absl::Status SaveAndLoad() {
     Title("6. The model as a file");
-    ADJOINT_RETURN_IF_ERROR(Attach(Preprocessing::Of(corpus_, options_.sparse), *model_));
+    ADJOINT_RETURN_IF_ERROR(Attach(Preprocessing::Of(corpus_, options_), *model_));
     ADJOINT_RETURN_IF_ERROR(model_->Save(options_.model));
     ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(options_.model));
     ADJOINT_ASSIGN_OR_RETURN(const Tensor again, PredictFor(loaded.model, x_test_));

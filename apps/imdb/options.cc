@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "apps/imdb/flags.h"
+#include "apps/imdb/networks/sequence.h"
 #include "core/status_macros.h"
 
 namespace adjoint::apps::imdb {
@@ -77,6 +78,10 @@ absl::Status UnknownArgument(const std::string& argument, bool after_command) {
 
 // What goes together once every flag is read.
 absl::Status CheckTogether(const Options& options) {
+  if (options.command == Command::kExperiments && options.network != "mlp") {
+    return UsageError(absl::StrCat("--network=", options.network,
+                                   ": the experiments are variants of the network mlp"));
+  }
   if (options.resume && options.checkpoint.empty()) {
     return UsageError("--resume wants --checkpoint=DIR, the folder to resume from");
   }
@@ -184,6 +189,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
     ADJOINT_RETURN_IF_ERROR(ReadFlag(flag.name, values[flag.name], &options));
     if (general) options.given.insert(flag.name);
   }
+  if (IsSequenceNetwork(options.network)) SetSequenceDefaults(options);
   if (options.model.empty()) options.model = absl::StrCat(options.out, "/imdb.model");
   ADJOINT_RETURN_IF_ERROR(CheckTogether(options));
   if (!absl::SimpleAtoi(index, &options.index) || options.index < 0) {

@@ -31,7 +31,8 @@ enum class ColorMode { kAuto, kAlways, kNever };
 struct Options {
   Command command = Command::kNotebook;
 
-  std::string data;  // empty: see datasets/imdb_files.h, FindData
+  std::string data;             // empty: see datasets/imdb_files.h, FindData
+  std::string network = "mlp";  // or "embedding", "conv", "lstm", "nbsvm"
   int64_t num_words = 10000;
   int epochs = 20;
   int64_t batch_size = 512;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "apps/imdb/network.h"
+#include "apps/imdb/networks/sequence.h"
 #include "apps/imdb_preprocessing.pb.h"
 #include "core/status_macros.h"
 
@@ -46,6 +47,13 @@ absl::StatusOr<Preprocessing> Parse(const std::string& bytes) {
   }
   result.word_index = *std::move(index);
   result.sparse = message.sparse();
+  if (!message.network().empty()) result.network = message.network();
+  result.length = message.length();
+  if (result.length != SequenceLength(result.network)) {
+    return absl::DataLossError(absl::StrCat("its section '", kPreprocessingSection, "' has ",
+                                            result.length, " ids for the network '", result.network,
+                                            "', which do not go together"));
+  }
   result.source = message.source();
   result.synthetic = message.synthetic();
   return result;
@@ -53,10 +61,12 @@ absl::StatusOr<Preprocessing> Parse(const std::string& bytes) {
 
 }  // namespace
 
-Preprocessing Preprocessing::Of(const Corpus& corpus, bool sparse) {
+Preprocessing Preprocessing::Of(const Corpus& corpus, const Options& options) {
   return {.encoding = corpus.encoding,
           .word_index = corpus.data.word_index,
-          .sparse = sparse,
+          .sparse = options.sparse,
+          .network = options.network,
+          .length = SequenceLength(options.network),
           .source = corpus.data.source,
           .synthetic = corpus.synthetic};
 }
@@ -72,6 +82,8 @@ absl::Status Attach(const Preprocessing& preprocessing, nn::Model& model) {
     message.add_words(std::string(preprocessing.word_index.word(rank)));
   }
   message.set_sparse(preprocessing.sparse);
+  if (preprocessing.length > 0) message.set_network(preprocessing.network);
+  message.set_length(preprocessing.length);
   message.set_source(preprocessing.source);
   message.set_synthetic(preprocessing.synthetic);
   return model.SetSection(kPreprocessingSection, message.SerializeAsString());
@@ -98,6 +110,10 @@ absl::StatusOr<LoadedModel> LoadedModel::Of(nn::Model model) {
   const std::string* const section = model.FindSection(kPreprocessingSection);
   if (section == nullptr) return NotAModelOfReviews();
   ADJOINT_ASSIGN_OR_RETURN(Preprocessing preprocessing, Parse(*section));
+  if (preprocessing.length > 0) {
+    ADJOINT_RETURN_IF_ERROR(CheckEmbedding(model, preprocessing.encoding.num_words));
+    return LoadedModel{std::move(model), std::move(preprocessing)};
+  }
   ADJOINT_ASSIGN_OR_RETURN(const int64_t inputs, InputColumns(model));
   if (inputs != preprocessing.encoding.num_words) {
     return absl::InvalidArgumentError(absl::StrCat("its network takes ", inputs,
@@ -124,12 +140,18 @@ absl::StatusOr<LoadedModel> LoadModelFor(const Options& options) {
 }
 
 absl::Status CheckShape(const Options& options, const LoadedModel& loaded) {
+  if (options.Given("network") && options.network != loaded.preprocessing.network) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the model '", options.model, "' is of the network ", loaded.preprocessing.network,
+        ", not --network=", options.network, "; leave the flag out"));
+  }
   const int64_t num_words = loaded.preprocessing.encoding.num_words;
   if (options.Given("num_words") && options.num_words != num_words) {
     return absl::InvalidArgumentError(
         absl::StrCat("the model '", options.model, "' takes num_words ", num_words,
                      ", not --num_words=", options.num_words, "; leave the flag out"));
   }
+  if (loaded.preprocessing.length > 0) return absl::OkStatus();
   ADJOINT_ASSIGN_OR_RETURN(const std::vector<int64_t> hidden, HiddenUnits(loaded.model));
   if (options.Given("hidden") && options.hidden != hidden) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -148,7 +170,7 @@ absl::StatusOr<nn::DataList> VectorizeTexts(const Preprocessing& preprocessing,
   }
   return VectorizeFor(
       datasets::imdb::EncodeAll(texts, preprocessing.word_index, preprocessing.encoding),
-      preprocessing.encoding.num_words, preprocessing.sparse);
+      preprocessing.encoding.num_words, preprocessing.sparse, preprocessing.length);
 }
 
 }  // namespace adjoint::apps::imdb

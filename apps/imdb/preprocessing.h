@@ -20,10 +20,12 @@ struct Preprocessing {
   datasets::imdb::LoadOptions encoding;  // num_words, start_char, oov_char and index_from count
   datasets::WordIndex word_index;        // empty when the data came without one
   bool sparse = true;
+  std::string network = "mlp";  // as --network names it
+  int64_t length = 0;           // of ids; 0: the network reads the set of words
   std::string source;
   bool synthetic = false;
 
-  static Preprocessing Of(const Corpus& corpus, bool sparse);
+  static Preprocessing Of(const Corpus& corpus, const Options& options);
 };
 
 // The section's name.

@@ -65,7 +65,7 @@ absl::Status WriteTrainPage(const Options& options, const Corpus& corpus, const 
   page.tested = trained.tested;
   page.labels = test.labels;
   page.probabilities.assign(trained.predictions.begin(), trained.predictions.end());
-  const Preprocessing preprocessing = Preprocessing::Of(corpus, options.sparse);
+  const Preprocessing preprocessing = Preprocessing::Of(corpus, options);
   MlpExplainer explainer(*trained.model, preprocessing);
   for (const int label : {0, 1}) {
     for (const int64_t index :

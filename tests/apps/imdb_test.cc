@@ -343,10 +343,11 @@ TEST(ImdbTest, HelpNamesEveryFlagAndCommand) {
   const RunResult run = Imdb(TrainedPlace(), {"--help"});
   EXPECT_EQ(run.code, 0);
   for (const char* name :
-       {"--data",    "--num_words", "--epochs",    "--batch_size",  "--hidden",   "--activation",
-        "--dropout", "--l2",        "--optimizer", "--loss",        "--encoding", "--seed",
-        "--threads", "--model",     "--out",       "--report_json", "train",      "evaluate",
-        "predict",   "decode",      "explain",     "serve",         "experiments"}) {
+       {"--network", "--data",        "--num_words", "--epochs",   "--batch_size",
+        "--hidden",  "--activation",  "--dropout",   "--l2",       "--optimizer",
+        "--loss",    "--encoding",    "--seed",      "--threads",  "--model",
+        "--out",     "--report_json", "train",       "evaluate",   "predict",
+        "decode",    "explain",       "serve",       "experiments"}) {
     EXPECT_THAT(run.out, HasSubstr(absl::StrCat("\n  ", name, " ")));
   }
   const RunResult predict = Imdb(TrainedPlace(), {"predict", "--help"});

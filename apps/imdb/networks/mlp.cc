@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "apps/imdb/network.h"
+#include "apps/imdb/networks/sequence.h"
 #include "apps/imdb/text.h"
 #include "apps/imdb/training.h"
 #include "core/status_macros.h"
@@ -22,14 +23,16 @@ class Mlp final : public Classifier {
   Mlp(LoadedModel loaded, const std::vector<int64_t>& hidden)
       : loaded_(std::move(loaded)), explainer_(loaded_.model, loaded_.preprocessing) {
     const Preprocessing& how = loaded_.preprocessing;
-    info_ = {.network = "mlp",
-             .summary = absl::StrCat(
-                 WithCommas(how.encoding.num_words), " word ids, ",
-                 hidden.empty()
-                     ? "no hidden layer"
-                     : absl::StrCat("hidden layers of ", absl::StrJoin(hidden, ", "), " units")),
-             .source = how.source,
-             .synthetic = how.synthetic};
+    info_ = {
+        .network = how.network,
+        .summary = absl::StrCat(
+            WithCommas(how.encoding.num_words), " word ids, ",
+            how.length > 0 ? absl::StrCat("the last ", how.length, " of a review in their order")
+            : hidden.empty()
+                ? "no hidden layer"
+                : absl::StrCat("hidden layers of ", absl::StrJoin(hidden, ", "), " units")),
+        .source = how.source,
+        .synthetic = how.synthetic};
   }
 
   const ClassifierInfo& info() const override { return info_; }
@@ -78,7 +81,10 @@ class Mlp final : public Classifier {
 
 absl::StatusOr<std::unique_ptr<Classifier>> LoadMlp(nn::Model model) {
   ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadedModel::Of(std::move(model)));
-  ADJOINT_ASSIGN_OR_RETURN(const std::vector<int64_t> hidden, HiddenUnits(loaded.model));
+  std::vector<int64_t> hidden;
+  if (loaded.preprocessing.length == 0) {
+    ADJOINT_ASSIGN_OR_RETURN(hidden, HiddenUnits(loaded.model));
+  }
   return std::make_unique<Mlp>(std::move(loaded), hidden);
 }
 
@@ -96,6 +102,11 @@ absl::StatusOr<Explanation> MlpExplainer::ExplainText(absl::string_view text) {
                                           : encoding.oov_char.value_or(-1),
                       .known = known});
   });
+  if (preprocessing_.length > 0) {
+    const std::vector<int32_t> ids =
+        datasets::imdb::Encode(text, preprocessing_.word_index, encoding);
+    return ExplainSequence(text, ids, tokens);
+  }
   Preprocessing sparse = preprocessing_;
   sparse.sparse = true;
   ADJOINT_ASSIGN_OR_RETURN(const nn::DataList x, VectorizeTexts(sparse, {std::string(text)}));
@@ -118,11 +129,57 @@ absl::StatusOr<MlpExplainer::Review> MlpExplainer::ExplainIds(absl::Span<const i
                                                       : "?");
     tokens.push_back({.begin = begin, .end = review.text.size(), .column = ids[i], .known = known});
   }
+  if (preprocessing_.length > 0) {
+    ADJOINT_ASSIGN_OR_RETURN(review.explanation, ExplainSequence(review.text, ids, tokens));
+    return review;
+  }
   datasets::Reviews one;
   one.Append(ids);
   ADJOINT_ASSIGN_OR_RETURN(const CsrMatrix row, datasets::VectorizeCsr(one, encoding.num_words));
   ADJOINT_ASSIGN_OR_RETURN(review.explanation, Explain(review.text, row, tokens));
   return review;
+}
+
+absl::StatusOr<Explanation> MlpExplainer::ExplainSequence(absl::string_view text,
+                                                          absl::Span<const int32_t> ids,
+                                                          const std::vector<Token>& tokens) {
+  const int64_t length = preprocessing_.length;
+  datasets::Reviews one;
+  one.Append(ids);
+  ADJOINT_ASSIGN_OR_RETURN(const Tensor padded, datasets::PadSequences(one, {.maxlen = length}));
+  const nn::Data x(padded);
+  if (!attribution_.has_value()) {
+    ADJOINT_ASSIGN_OR_RETURN(attribution_, Attribution::Create(model_, x.spec(), EmbeddedWords));
+  }
+  ADJOINT_ASSIGN_OR_RETURN(const Attribution::Result result, attribution_->Run(model_, x));
+  const int64_t units = result.shares.size() / length;
+  // Of a token its place in the padded ids; the last token has the last one.
+  int64_t place = length;
+  for (const Token& token : tokens) place -= token.column >= 0 ? 1 : 0;
+  Explanation explanation{.probability = result.probability, .logit = result.logit};
+  std::map<int32_t, Explanation::Term> terms;  // by id
+  double sum = 0;
+  for (const Token& token : tokens) {
+    Explanation::Word word{.begin = token.begin, .end = token.end, .known = token.known};
+    if (token.column >= 0) {
+      for (int64_t i = 0; place >= 0 && i < units; ++i) {
+        word.contribution += result.shares.ValueAt(place * units + i);
+      }
+      ++place;
+      Explanation::Term& term = terms[token.column];
+      term.text = token.known
+                      ? absl::AsciiStrToLower(text.substr(token.begin, token.end - token.begin))
+                      : "(rare word)";
+      ++term.count;
+      term.contribution += word.contribution;
+      sum += word.contribution;
+    }
+    explanation.words.push_back(word);
+  }
+  for (const auto& [id, term] : terms) explanation.terms.push_back(term);
+  explanation.base = result.logit - sum;
+  SortTerms(explanation);
+  return explanation;
 }
 
 absl::StatusOr<Explanation> MlpExplainer::Explain(absl::string_view text, const CsrMatrix& row,

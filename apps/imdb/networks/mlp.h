@@ -19,8 +19,9 @@
 
 namespace adjoint::apps::imdb {
 
-// The book's network: dense layers on the set of the words that a review has. Errors: the section
-// is damaged or does not fit the network.
+// A network that reads ids of words: the book's, dense layers on the set of those that a review
+// has, or one that reads them in their order (networks/sequence.h). Errors: the section is damaged
+// or does not fit the network.
 absl::StatusOr<std::unique_ptr<Classifier>> LoadMlp(nn::Model model);
 
 // Explains what such a network says, of texts and of reviews that are ids. `model` and
@@ -47,6 +48,9 @@ class MlpExplainer {
   };
   absl::StatusOr<Explanation> Explain(absl::string_view text, const CsrMatrix& row,
                                       const std::vector<Token>& tokens);
+  // `ids`: all of the review's. Words before the last ones, which the network reads, add nothing.
+  absl::StatusOr<Explanation> ExplainSequence(absl::string_view text, absl::Span<const int32_t> ids,
+                                              const std::vector<Token>& tokens);
 
   nn::Model& model_;
   const Preprocessing& preprocessing_;

@@ -1,12 +1,15 @@
 #include "apps/imdb/networks/texts.h"
 
 #include <algorithm>
+#include <iostream>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "apps/imdb/corpus.h"
+#include "apps/imdb/progress.h"
+#include "core/io/progress.h"
 #include "core/parallel.h"
 #include "core/status_macros.h"
 #include "datasets/imdb_files.h"
@@ -68,10 +71,12 @@ absl::StatusOr<TextCorpus> FromIds(const DataFiles& files) {
 }
 
 absl::StatusOr<TextCorpus> FromTexts(const DataFiles& files) {
+  Progress reading(absl::StrCat("Reading ", files.path));
+  const auto progress = [&](double share) { reading.Update(share); };
   ADJOINT_ASSIGN_OR_RETURN(datasets::imdb::RawTexts texts,
                            files.kind == DataFiles::Kind::kTar
-                               ? datasets::imdb::ReadTextArchive(files.path)
-                               : datasets::imdb::ReadTextFolder(files.path));
+                               ? datasets::imdb::ReadTextArchive(files.path, progress)
+                               : datasets::imdb::ReadTextFolder(files.path, progress));
   TextCorpus corpus;
   corpus.train = std::move(texts.train);
   corpus.test = std::move(texts.test);
@@ -96,7 +101,16 @@ absl::Status CheckEnough(const TextCorpus& corpus) {
 }  // namespace
 
 absl::StatusOr<TextCorpus> LoadTexts(const Options& options, std::ostream& out) {
-  absl::StatusOr<DataFiles> files = datasets::imdb::FindData(options.data, {.prefer_texts = true});
+  absl::StatusOr<DataFiles> files = absl::UnknownError("");
+  {
+    io::ProgressMeter meter({.out = &std::cerr, .in_place = io::StandardErrorIsTerminal()});
+    datasets::imdb::FindOptions find;
+    find.prefer_texts = true;
+    find.progress = [&](absl::string_view url, int64_t received, int64_t total) {
+      meter.Update(absl::StrCat("Downloading ", url), received, total);
+    };
+    files = datasets::imdb::FindData(options.data, find);
+  }
   if (absl::IsNotFound(files.status()) && options.data.empty()) {
     out << "Note: " << files.status().message() << "; going on with " << kSyntheticSource << "\n";
     return Synthetic();

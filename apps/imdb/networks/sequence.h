@@ -1,0 +1,45 @@
+#ifndef ADJOINT_APPS_IMDB_NETWORKS_SEQUENCE_H_
+#define ADJOINT_APPS_IMDB_NETWORKS_SEQUENCE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "apps/imdb/options.h"
+#include "graph/graph.h"
+#include "nn/model.h"
+#include "nn/topology.h"
+
+namespace adjoint::apps::imdb {
+
+// Networks that read the last ids of a review in their order, as Keras' pad_sequences prepares
+// them. An embedding, then
+//   embedding  the mean over the words
+//   conv       a convolution over 5 words, and the greatest value of each channel
+//   lstm       an LSTM in both directions, and its last outputs
+// and then the hidden layers that all networks have.
+bool IsSequenceNetwork(absl::string_view network);
+
+// How many ids; 0 for a network that reads the set of words.
+int64_t SequenceLength(absl::string_view network);
+
+// What the user has not given, as these networks want it: epochs, optimizer, batch size, hidden
+// layers, dropout.
+void SetSequenceDefaults(Options& options);
+
+// The layers before the hidden ones. Requires IsSequenceNetwork(options.network).
+std::vector<nn::LayerHandle> SequenceEncoder(const Options& options);
+
+// Whether the model begins with an embedding of num_words ids.
+absl::Status CheckEmbedding(const nn::Model& model, int64_t num_words);
+
+// The embedded words, [1, length, units], in a program of such a network; an invalid var where
+// there are none.
+ops::Var EmbeddedWords(const graph::Graph& graph);
+
+}  // namespace adjoint::apps::imdb
+
+#endif  // ADJOINT_APPS_IMDB_NETWORKS_SEQUENCE_H_
