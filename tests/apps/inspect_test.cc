@@ -190,7 +190,7 @@ TEST(InspectTest, OnnxModels) {
   const RunResult result = place.Run(AppPath(), {"model.onnx", "--stats", "--svg=onnx.svg"});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(StartsWith("model.onnx: ONNX model, "), HasSubstr("IR version"),
-                                HasSubstr("operator set"), HasSubstr("left/kernel  f32"),
+                                HasSubstr("operator set"), HasSubstr("left/kernel   f32   [4,8]"),
                                 HasSubstr("out    y0  f32[batch,1]\n"), HasSubstr("not finite")));
   EXPECT_THAT(ReadAll(place.here() / "onnx.svg"), HasSubstr(">MatMul</text>"));
   // What the importer refuses is shown all the same.
