@@ -110,6 +110,11 @@ struct Use {
   }
   int64_t integer(absl::string_view name) const { return attr<int64_t>(name); }
   bool flag(absl::string_view name) const { return attr<bool>(name); }
+  // An axis among `rank` of them, which may count from the end, made to count from the first.
+  int axis(absl::string_view name, int rank) const {
+    const int64_t value = integer(name);
+    return static_cast<int>(value < 0 ? value + rank : value);
+  }
 
   const TensorSpec& spec(int output = 0) const { return node.outputs[output]; }
   DType dtype() const { return node.outputs[0].dtype; }

@@ -24,11 +24,13 @@ absl::Status Gelu(const Use& u) {
   return u.Is("Mul", {u.Op("Mul", {u.name(0), u.Number(0.5)}), sum});
 }
 
-// 2 sinh(x / 2) exp(x / 2), which does not cancel near 0.
+// 2 sinh(x / 2) exp(x / 2) near 0, where exp(x) - 1 cancels.
 absl::Status Expm1(const Use& u) {
-  const std::string half = u.Op("Mul", {u.name(0), u.Number(0.5)});
+  const std::string x = u.name(0), half = u.Op("Mul", {x, u.Number(0.5)});
   const std::string product = u.Op("Mul", {u.Op("Sinh", {half}), u.Op("Exp", {half})});
-  return u.Is("Mul", {product, u.Number(2)});
+  const std::string near = u.Op("Less", {u.Op("Abs", {x}), u.Number(1)});
+  const std::string far = u.Op("Sub", {u.Op("Exp", {x}), u.Number(1)});
+  return u.Is("Where", {near, u.Op("Mul", {product, u.Number(2)}), far});
 }
 
 // With u = 1 + x rounded: log(u) x / (u - 1), or x where u is 1, or log(u) where u - 1 is x

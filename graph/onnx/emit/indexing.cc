@@ -26,7 +26,7 @@ absl::StatusOr<std::string> Reduction(const std::string& mode) {
 // Slices of an axis: ScatterND, with that axis and those of the indices moved to the front.
 absl::Status ScatterSlices(const Use& u, const std::string& mode) {
   ADJOINT_ASSIGN_OR_RETURN(const std::string reduction, Reduction(mode));
-  const int axis = static_cast<int>(u.integer("axis")), rank = u.in(0).shape().rank();
+  const int rank = u.in(0).shape().rank(), axis = u.axis("axis", rank);
   const int places = u.in(1).shape().rank();
   std::vector<int64_t> front(rank - 1 + places);  // of the updates
   for (int i = 0; i < places; ++i) front[i] = axis + i;

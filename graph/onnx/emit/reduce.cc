@@ -42,7 +42,7 @@ absl::Status CumSum(const Use& u) {
 absl::Status Running(const Use& u, double initial, bool exclusive,
                      const std::function<std::string(const std::string&, const Names&)>& step) {
   const Shape& shape = u.spec().shape;
-  const int64_t axis = u.integer("axis"), backward = u.flag("reverse");
+  const int64_t axis = u.axis("axis", shape.rank()), backward = u.flag("reverse");
   std::vector<Dim> dims(shape.dims().begin(), shape.dims().end());
   dims.erase(dims.begin() + axis);
   const TensorSpec slice{u.dtype(), Shape(dims)};
@@ -106,7 +106,7 @@ std::string MeanOver(const Use& u, const std::string& x, const std::vector<int64
 // ONNX has an operator for the centered kind with a scale, in f32.
 absl::Status LayerNorm(const Use& u) {
   const Shape& shape = u.spec().shape;
-  const int64_t axis = u.integer("axis");
+  const int64_t axis = u.axis("axis", shape.rank());
   const double epsilon = u.attr<double>("epsilon");
   const bool centered = u.flag("centered");
   if (centered && u.num_inputs() > 1 && u.dtype() == DType::kF32) {
@@ -132,7 +132,8 @@ absl::Status LayerNorm(const Use& u) {
 
 // inv_std (g - mean(g) - xhat mean(g xhat)), xhat = (x - mean) inv_std
 absl::Status LayerNormGrad(const Use& u) {
-  const std::vector<int64_t> axes = AxesFrom(u.integer("axis"), u.spec().shape.rank());
+  const std::vector<int64_t> axes =
+      AxesFrom(u.axis("axis", u.spec().shape.rank()), u.spec().shape.rank());
   const std::string inv_std = u.name(2), g = u.name(3);
   const std::string xhat = u.Op("Mul", {u.Op("Sub", {u.name(0), u.name(1)}), inv_std});
   const std::string along = MeanOver(u, u.Op("Mul", {g, xhat}), axes);

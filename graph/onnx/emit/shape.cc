@@ -21,6 +21,7 @@ absl::Status BroadcastTo(const Use& u) {
 }
 
 absl::Status Transpose(const Use& u) {
+  if (u.spec().shape.rank() == 0) return u.Is("Identity", {u.name(0)});
   return u.Is("Transpose", {u.name(0)}, {Attr("perm", u.ints("permutation"))});
 }
 
@@ -72,7 +73,7 @@ absl::Status SliceScatter(const Use& u) {
     }
     if (n == 0) first = 0;
     int64_t wide = n;
-    if (stride > 1 && n > 0) {
+    if (stride > 1 && n > 1) {
       y = u.Op("Unsqueeze", {y, u.to.Ints({axis + 1})});
       std::vector<int64_t> none(rank + 1, 0), behind(rank + 1, 0);
       behind[axis + 1] = stride - 1;
@@ -107,8 +108,8 @@ absl::Status Pad(const Use& u) {
 // ONNX's has its two axes in front.
 absl::Status ReverseSequence(const Use& u) {
   const int rank = u.spec().shape.rank();
-  const int batch = static_cast<int>(u.integer("batch_axis"));
-  const int time = static_cast<int>(u.integer("time_axis"));
+  const int batch = u.axis("batch_axis", rank);
+  const int time = u.axis("time_axis", rank);
   std::vector<int64_t> front = {batch, time}, back(rank);
   for (int i = 0; i < rank; ++i) {
     if (i != batch && i != time) front.push_back(i);
@@ -123,7 +124,7 @@ absl::Status ReverseSequence(const Use& u) {
 
 absl::Status Iota(const Use& u) {
   const Shape& shape = u.spec().shape;
-  const int axis = static_cast<int>(u.integer("axis"));
+  const int axis = u.axis("axis", shape.rank());
   ADJOINT_ASSIGN_OR_RETURN(const std::string extents, u.to.ShapeVector(shape));
   ADJOINT_ASSIGN_OR_RETURN(const std::string length, u.to.ShapeVector(Shape{shape.dim(axis)}));
   const std::string numbers =

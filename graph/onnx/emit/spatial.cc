@@ -139,9 +139,10 @@ absl::Status ConvWeightsGradient(const Use& u) {
     joined.push_back(maps[axis]);
     perm.push_back(axis + 1);
   }
-  std::string x = u.Op("Reshape", {First(u, u.name(0), rank), u.to.Ints(split)});
+  std::string x = u.Op("Reshape", {First(u, u.name(0), rank), u.to.Ints(split)},
+                       {Attr("allowzero", int64_t{1})});
   x = u.Op("Transpose", {x}, {Attr("perm", perm)});
-  x = u.Op("Reshape", {x, u.to.Ints(joined)});
+  x = u.Op("Reshape", {x, u.to.Ints(joined)}, {Attr("allowzero", int64_t{1})});
   const Ints exchange = MovedAxis(rank, 1, 0);
   const std::string cotangents =
       u.Op("Transpose", {First(u, u.name(1), rank)}, {Attr("perm", exchange)});
@@ -364,7 +365,7 @@ absl::Status MaxPoolGather(const Use& u) {
 
 // A product with the map's matrix, [n, size], along the last axis.
 absl::Status AxisMap(const Use& u) {
-  const int axis = static_cast<int>(u.integer("axis")), rank = u.spec().shape.rank();
+  const int rank = u.spec().shape.rank(), axis = u.axis("axis", rank);
   const Tensor& indices = u.attr<Tensor>("indices");
   const Tensor& weights = u.attr<Tensor>("weights");
   const int64_t n = u.in(0).shape()[axis], size = u.spec().shape[axis];
