@@ -57,7 +57,7 @@ class Report {
   }
 
   absl::Status Run() {
-    ADJOINT_RETURN_IF_ERROR(MakeFolders(scratch_.string()));
+    ADJOINT_RETURN_IF_ERROR(io::MakeFolders(scratch_.string()));
     BuildRivals();
     for (const Round& round : AllRounds()) {
       if (!flags_.only.empty() && !absl::c_linear_search(flags_.only, round.name)) continue;
@@ -71,7 +71,7 @@ class Report {
                           .binary_bytes = StrippedBytes(),
                           .misses = misses_};
     const std::string text = ReportText(figures_, AllContests(), AllGrowths(), context);
-    ADJOINT_RETURN_IF_ERROR(WriteFileAtomically(flags_.out, text));
+    ADJOINT_RETURN_IF_ERROR(io::WriteFileAtomically(flags_.out, text));
     std::cout << text.substr(0, text.find("\n## Every figure")) << "\nWritten to " << flags_.out
               << "\n";
     return absl::OkStatus();
@@ -136,7 +136,7 @@ class Report {
     const absl::Time begin = absl::Now();
     absl::Status status = RunToEnd(CommandOf(contestant, json)).status();
     if (status.ok()) {
-      const absl::StatusOr<std::string> text = ReadFile(json.string());
+      const absl::StatusOr<std::string> text = io::ReadFile(json.string());
       status = !text.ok() ? text.status()
                : torch    ? figures_.AddPyTorch(turn, *text)
                           : figures_.AddGoogleBenchmark(turn, *text);
