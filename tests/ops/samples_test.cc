@@ -200,8 +200,9 @@ TEST_P(SampleTest, GradientsAgreeWithDifferencesToSecondOrder) {
   // One more is an error that names the op, never a wrong number.
   const absl::Status beyond =
       graph::CheckGradients(sample.build, inputs, {.order = sample.orders + 1});
-  EXPECT_EQ(beyond.code(), absl::StatusCode::kUnimplemented) << beyond;
-  EXPECT_THAT(std::string(beyond.message()), ::testing::HasSubstr(sample.op));
+  EXPECT_THAT(
+      std::string(beyond.message()),
+      ::testing::AllOf(::testing::HasSubstr(sample.op), ::testing::HasSubstr("has no gradient")));
 }
 
 TEST_P(SampleTest, BitsDoNotDependOnTheNumberOfThreads) {
