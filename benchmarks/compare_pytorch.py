@@ -18,7 +18,9 @@ Works (--work):
             the first layer are timed for each encoding; the fastest is the one to compare with.
   mlp       one training step of 784-512-512-10, batch 128, softmax cross-entropy, Adam.
   chain     a chain of multiplications of 64-element tensors, forward and backward, per operation.
-  matmul, dense, lstm   the shapes of the benchmarks of those names (rivals/pytorch_ops.py).
+  matmul, dense, lstm, bandwidth   the works of the benchmarks of those names
+            (rivals/pytorch_ops.py).
+  convnet   the network of //benchmarks:convnet (rivals/convnet_pytorch.py).
 
 --data names Keras' imdb.npz (its object arrays hold pickles, which numpy runs on loading: give it
 only a file that you trust), or an .npz with the plain arrays `row_offsets`, `columns`, `labels` in
@@ -39,7 +41,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from rivals import pytorch_ops
+from rivals import convnet_pytorch, pytorch_ops
 
 HIDDEN = 16
 
@@ -555,6 +557,8 @@ WORKS = {
     "matmul": lambda args: run_steps("matmul", pytorch_ops.matmul(), args),
     "dense": lambda args: run_steps("dense", pytorch_ops.dense(), args),
     "lstm": lambda args: run_steps("lstm", pytorch_ops.lstm(), args),
+    "bandwidth": lambda args: run_steps("bandwidth", pytorch_ops.bandwidth(), args),
+    "convnet": lambda args: run_steps("convnet", convnet_pytorch.steps(), args),
 }
 
 

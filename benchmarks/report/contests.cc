@@ -27,6 +27,9 @@ std::vector<Round> AllRounds() {
        {Ours("matmul"), Ours("dense"), Rival("openblas"), Rival("eigen"), PyTorch("matmul"),
         PyTorch("dense")}},
       {"lstm", {Ours("recurrent", {"--benchmark_filter=^lstm"}), PyTorch("lstm")}},
+      {"convnet", {Ours("convnet"), PyTorch("convnet")}},
+      {"bandwidth", {Ours("bandwidth"), PyTorch("bandwidth")}},
+      {"chain", {Ours("chain"), PyTorch("chain")}},
       {"overhead", {Ours("overhead")}},
       {"scaling", {Ours("mlp", {"--benchmark_filter=^scaling"})}},
   };
@@ -75,6 +78,25 @@ std::vector<Contest> AllContests() {
                  {Theirs(lstm)},
                  Contest::kRatio,
                  0.45});
+  const std::string convnet = "convnet/train_step";
+  all.push_back({"convnet on 28x28, batch 128, a training step",
+                 {convnet},
+                 {Theirs(convnet)},
+                 Contest::kRatio,
+                 0.85});
+  all.push_back({"chain of 1,000 multiplications of 64 elements, forward and backward",
+                 {"compiled/1000"},
+                 {},
+                 Contest::kSeconds,
+                 150e-6});
+  for (const char* work : {"chain/1000000", "chain/4096x4096", "tanh/4096x4096", "softmax/512x1000",
+                           "softmax/16384x1000", "softmax_gradient/16384x1000",
+                           "layer_norm/16384x1024", "sum/4096x4096/axis0", "sum/4096x4096/axis1"}) {
+    const std::string name = absl::StrCat("bandwidth/", work);
+    // 85 % of a copy's bandwidth.
+    all.push_back({name, {name + "/adjoint"}, {name + "/copy"}, Contest::kRatio, 1 / 0.85});
+    all.push_back({name, {name + "/adjoint"}, {Theirs(name)}, Contest::kRatio, 1.0});
+  }
   for (const char* encoding : {"sparse", "dense"}) {
     all.push_back({absl::StrCat("notebook's network, ", encoding,
                                 ": building, differentiating and compiling, warm"),

@@ -69,6 +69,16 @@ def train_step(memory_format, foreach):
     return step
 
 
+def steps():
+    """(row, variant, step) of every way to do the work."""
+    formats = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
+    for name, f in formats.items():
+        yield "convnet/forward", name, forward(f)
+    for name, f in formats.items():
+        for foreach in (False, True):
+            yield "convnet/train_step", f"{name},foreach={foreach}", train_step(f, foreach)
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -77,20 +87,13 @@ def main():
     parser.add_argument("--seconds", type=float, default=3, help="measured for each variant")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    formats = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
-    rows = {
-        "convnet/forward": {name: forward(f) for name, f in formats.items()},
-        "convnet/train_step": {
-            f"{name},foreach={foreach}": train_step(f, foreach)
-            for name, f in formats.items()
-            for foreach in (False, True)
-        },
-    }
-    for row, variants in rows.items():
-        medians = {name: median_seconds(step, args.seconds) for name, step in variants.items()}
-        for name, seconds in medians.items():
-            print(f"{row} {name} {seconds:.6f}")
-        print(f"{row} best {min(medians.values()):.6f}", flush=True)
+    medians = {}
+    for row, variant, step in steps():
+        seconds = median_seconds(step, args.seconds)
+        print(f"{row} {variant} {seconds:.6f}", flush=True)
+        medians.setdefault(row, []).append(seconds)
+    for row, seconds in medians.items():
+        print(f"{row} best {min(seconds):.6f}")
 
 
 if __name__ == "__main__":

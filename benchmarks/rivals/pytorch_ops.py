@@ -73,3 +73,41 @@ def lstm():
         "LSTM",
         lambda: torch.autograd.grad(layer(x)[0], parameters, dy),
     )
+
+
+def bandwidth():
+    million, side = 1000000, 4096
+
+    def chain(x, y):
+        return torch.relu(x * 0.5 + y) * x - 0.25
+
+    def without_gradient(function, *operands):
+        def step():
+            with torch.no_grad():
+                function(*operands)
+
+        return step
+
+    for name, shape in {"1000000": (million,), "4096x4096": (side, side)}.items():
+        x, y = torch.randn(shape), torch.randn(shape)
+        yield f"bandwidth/chain/{name}", "eager", without_gradient(chain, x, y)
+    x = torch.randn(side, side)
+    yield "bandwidth/tanh/4096x4096", "eager", without_gradient(torch.tanh, x)
+    for axis in (0, 1):
+        sum_axis = lambda x, axis=axis: x.sum(axis)
+        yield f"bandwidth/sum/4096x4096/axis{axis}", "eager", without_gradient(sum_axis, x)
+    softmax = lambda x: torch.softmax(x, 1)
+    for rows in (512, 16384):
+        x = torch.randn(rows, 1000)
+        yield f"bandwidth/softmax/{rows}x1000", "eager", without_gradient(softmax, x)
+    x = torch.randn(16384, 1000, requires_grad=True)
+    y, dy = torch.softmax(x, 1), torch.randn(16384, 1000)
+    yield (
+        "bandwidth/softmax_gradient/16384x1000",
+        # The backward pass alone: ours computes the forward as well.
+        "backward",
+        lambda: torch.autograd.grad(y, x, dy, retain_graph=True),
+    )
+    x, gamma, beta = torch.randn(16384, 1024), torch.randn(1024), torch.randn(1024)
+    norm = lambda x: F.layer_norm(x, (1024,), gamma, beta)
+    yield "bandwidth/layer_norm/16384x1024", "eager", without_gradient(norm, x)
