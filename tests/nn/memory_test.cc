@@ -131,7 +131,7 @@ TEST(MemoryTest, AModelRefusesWhatIsAboveItsLimit) {
   EXPECT_THAT(
       std::string(refused.status().message()),
       AllOf(HasSubstr("program train: a run would hold "), HasSubstr("but memory_limit is 58.6 KB"),
-            HasSubstr("# dense"), HasSubstr("memory_test.cc:")));
+            HasSubstr("# nn/dense"), HasSubstr("memory_test.cc:")));
   // Smaller batches fit.
   EXPECT_TRUE(model.Fit(x, y, {.batch_size = 32, .verbose = 0}).ok());
 }
