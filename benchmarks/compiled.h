@@ -29,8 +29,7 @@ inline Tensor Random(const Shape& shape, uint64_t stream) {
 // A compiled program with its workspace and operands: what is left to measure is Run().
 class Compiled {
  public:
-  static absl::StatusOr<Compiled> Create(const graph::Program& program,
-                                         std::vector<Tensor> inputs,
+  static absl::StatusOr<Compiled> Create(const graph::Program& program, std::vector<Tensor> inputs,
                                          const graph::CompileOptions& options = {}) {
     Compiled c;
     ADJOINT_ASSIGN_OR_RETURN(c.executable_, graph::Executable::Compile(program, options));
