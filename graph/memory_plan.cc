@@ -81,8 +81,12 @@ std::vector<int> OrderedBy(absl::Span<const BufferLifetime> buffers, Key key) {
   return order;
 }
 
-// How often a buffer that stands out is tried at the front of the order.
-constexpr int kRepairs = 30;
+// How often a buffer that stands out is tried at the front of the order; less often where there are
+// many buffers, for an attempt takes the square of their number.
+int Repairs(size_t buffers) {
+  constexpr size_t kMost = 30, kComparisons = 20'000'000;
+  return static_cast<int>(std::min(kMost, kComparisons / (buffers * buffers + 1)));
+}
 
 }  // namespace
 
@@ -108,7 +112,7 @@ MemoryPlan PlanMemory(absl::Span<const BufferLifetime> buffers) {
   if (attempt(OrderedBy(buffers, [](const auto& b) { return -int64_t{b.first}; }))) return plan;
   // What stands out is placed before everything else, again and again.
   std::vector<int> order = best;
-  for (int repair = 0; repair < kRepairs; ++repair) {
+  for (int repair = Repairs(buffers.size()); repair > 0; --repair) {
     packing.Place(order);
     const auto at = std::find(order.begin(), order.end(), packing.Highest());
     std::rotate(order.begin(), at, at + 1);
