@@ -1,5 +1,6 @@
 // Models and checkpoints of this library.
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -212,6 +213,8 @@ absl::StatusOr<Contents> ReadModelContents(const std::string& path, bool stats) 
     info.optimizer = absl::StartsWith(name, "optimizer/");
     contents.tensors.push_back(std::move(info));
   }
+  std::stable_partition(contents.tensors.begin(), contents.tensors.end(),
+                        [](const TensorInfo& info) { return !info.optimizer; });
   for (const graph::Program& program : file.programs) {
     contents.programs.push_back(DescribeProgram(program));
     contents.pictures.push_back(DrawProgram(program));
