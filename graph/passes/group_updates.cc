@@ -38,20 +38,30 @@ std::shared_ptr<const ops::ElementwiseTape> TapeFor(const Node& node) {
 }
 
 // Nodes by group. Members of a group are updates of one depth, the number of updates on the longest
-// path to a node: no path leads from one to another, and paths between groups go upwards.
+// path to a node: no path leads from one to another, and paths between groups go upwards. An update
+// of a variable whose old value another one reads comes in a later group than that, so that it may
+// overwrite the value.
 std::vector<int> GroupByDepth(const Program& program) {
   const Graph& graph = *program.graph;
   std::vector<bool> writes(graph.num_nodes(), false);
+  std::vector<std::vector<int>> overwrites(graph.num_nodes());  // the reads of what a node writes
   for (const StateBinding& s : program.states) {
     writes[s.write.node] = IsSmallElementwise(graph.node(s.write));
+    overwrites[s.write.node].push_back(s.read.node);
   }
   std::vector<int> depth(graph.num_nodes(), 0), group_of(graph.num_nodes());
-  std::vector<int> group_at;  // by depth: the id of its first node
+  std::vector<int> read_until(graph.num_nodes(),
+                              0);  // by read: the depth beyond updates reading it
+  std::vector<int> group_at;       // by depth: the id of its first node
   for (int id = 0; id < graph.num_nodes(); ++id) {
     for (Var v : graph.node(id).inputs) depth[id] = std::max(depth[id], depth[v.node]);
     group_of[id] = id;
     if (!writes[id]) continue;
+    for (int read : overwrites[id]) depth[id] = std::max(depth[id], read_until[read]);
     const size_t mine = depth[id]++;
+    for (Var v : graph.node(id).inputs) {
+      read_until[v.node] = std::max(read_until[v.node], depth[id]);
+    }
     if (mine == group_at.size()) group_at.push_back(id);
     group_of[id] = group_at[mine];
   }
