@@ -133,8 +133,15 @@ class Browser {
               {{"width", width}, {"height", height}, {"deviceScaleFactor", 1}, {"mobile", true}}}});
   }
 
-  // Errors and the like that pages have written to the console.
-  Json Console() { return Command("/se/log", {{"type", "browser"}}); }
+  // Warnings and errors on the console, of scripts and of what could not be loaded. (The browser's
+  // own first page leaves remarks there.)
+  Json Console() {
+    Json troubles = Json::array();
+    for (const Json& entry : Command("/se/log", {{"type", "browser"}})) {
+      if (entry["level"] != "INFO") troubles.push_back(entry);
+    }
+    return troubles;
+  }
 
   // Where $ADJOINT_SCREENSHOTS names a folder, the page goes there as NAME.png, for people to see.
   void Screenshot(const std::string& name) {
