@@ -7,19 +7,20 @@
 namespace adjoint::graph {
 
 std::vector<int> OrderGroups(const Graph& graph, absl::Span<const int> group_of,
-                             absl::Span<const std::vector<int>> members) {
+                             absl::Span<const std::vector<int>> members,
+                             absl::Span<const std::pair<int, int>> before) {
   const int n = static_cast<int>(members.size());
   std::vector<std::vector<int>> readers(n);
   std::vector<int> waiting(n, 0);
+  const auto add_edge = [&](int producer, int reader) {
+    if (producer == reader) return;
+    readers[producer].push_back(reader);
+    ++waiting[reader];
+  };
   for (int id = 0; id < graph.num_nodes(); ++id) {
-    const int reader = group_of[id];
-    for (Var v : graph.node(id).inputs) {
-      const int producer = group_of[v.node];
-      if (producer == reader) continue;
-      readers[producer].push_back(reader);
-      ++waiting[reader];
-    }
+    for (Var v : graph.node(id).inputs) add_edge(group_of[v.node], group_of[id]);
   }
+  for (const auto& [first, second] : before) add_edge(group_of[first], group_of[second]);
   using Entry = std::pair<int, int>;  // id of the last member, group
   std::priority_queue<Entry, std::vector<Entry>, std::greater<Entry>> ready;
   const auto offer = [&](int g) {

@@ -40,8 +40,8 @@ std::shared_ptr<const ops::ElementwiseTape> TapeFor(const Node& node) {
 // Nodes by group. Members of a group are updates of one depth, the number of updates on the longest
 // path to a node: no path leads from one to another, and paths between groups go upwards. An update
 // of a variable whose old value another one reads comes in a later group than that, so that it may
-// overwrite the value.
-std::vector<int> GroupByDepth(const Program& program) {
+// overwrite the value; `before` gets the two of them.
+std::vector<int> GroupByDepth(const Program& program, std::vector<std::pair<int, int>>* before) {
   const Graph& graph = *program.graph;
   std::vector<bool> writes(graph.num_nodes(), false);
   std::vector<std::vector<int>> overwrites(graph.num_nodes());  // the reads of what a node writes
@@ -50,18 +50,20 @@ std::vector<int> GroupByDepth(const Program& program) {
     overwrites[s.write.node].push_back(s.read.node);
   }
   std::vector<int> depth(graph.num_nodes(), 0), group_of(graph.num_nodes());
-  std::vector<int> read_until(graph.num_nodes(),
-                              0);  // by read: the depth beyond updates reading it
-  std::vector<int> group_at;       // by depth: the id of its first node
+  std::vector<std::vector<int>> readers(graph.num_nodes());  // the updates that read a value
+  std::vector<int> group_at;                                 // by depth: the id of its first node
   for (int id = 0; id < graph.num_nodes(); ++id) {
     for (Var v : graph.node(id).inputs) depth[id] = std::max(depth[id], depth[v.node]);
     group_of[id] = id;
     if (!writes[id]) continue;
-    for (int read : overwrites[id]) depth[id] = std::max(depth[id], read_until[read]);
-    const size_t mine = depth[id]++;
-    for (Var v : graph.node(id).inputs) {
-      read_until[v.node] = std::max(read_until[v.node], depth[id]);
+    for (int read : overwrites[id]) {
+      for (int reader : readers[read]) {
+        depth[id] = std::max(depth[id], depth[reader]);
+        before->emplace_back(reader, id);
+      }
     }
+    const size_t mine = depth[id]++;
+    for (Var v : graph.node(id).inputs) readers[v.node].push_back(id);
     if (mine == group_at.size()) group_at.push_back(id);
     group_of[id] = group_at[mine];
   }
@@ -72,7 +74,8 @@ std::vector<int> GroupByDepth(const Program& program) {
 
 absl::StatusOr<Program> GroupUpdates(const Program& program) {
   const Graph& from = *program.graph;
-  const std::vector<int> group_of = GroupByDepth(program);
+  std::vector<std::pair<int, int>> before;
+  const std::vector<int> group_of = GroupByDepth(program, &before);
   std::vector<std::vector<int>> members(from.num_nodes());
   bool grouped = false;
   for (int id = 0; id < from.num_nodes(); ++id) {
@@ -81,7 +84,7 @@ absl::StatusOr<Program> GroupUpdates(const Program& program) {
   }
   if (!grouped) return program;
   Rewriter rewriter(program);
-  for (const int group : OrderGroups(from, group_of, members)) {
+  for (const int group : OrderGroups(from, group_of, members, before)) {
     const std::vector<int>& parts = members[group];
     if (parts.size() == 1) {
       ADJOINT_RETURN_IF_ERROR(rewriter.Copy(group));
