@@ -120,8 +120,8 @@ absl::StatusOr<TextCorpus> LoadTexts(const Options& options, std::ostream& out) 
   ADJOINT_ASSIGN_OR_RETURN(TextCorpus corpus, ids ? FromIds(*files) : FromTexts(*files));
   corpus.source = absl::StrCat("IMDB reviews (", files->path, ")");
   if (ids) {
-    out << "Note: " << files->path << " has words without their punctuation; from the texts of "
-        << "aclImdb_v1.tar.gz this network learns better\n";
+    out << "Note: " << files->path << " has words without their punctuation: n-grams are of words "
+        << "alone\n";
   }
   ADJOINT_RETURN_IF_ERROR(CheckEnough(corpus));
   return corpus;
