@@ -1,11 +1,7 @@
 // The IMDB classifier of chapter 3 of Chollet's "Deep Learning with Python", from raw reviews to
 // predictions.
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -14,8 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "apps/console.h"
 #include "apps/imdb/commands.h"
 #include "apps/imdb/notebook.h"
 #include "apps/imdb/options.h"
@@ -30,13 +26,6 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
-
-// Relative paths are meant from where the user stands; `bazel run` changes the folder.
-absl::Status EnterUsersFolder() {
-  const char* const folder = std::getenv("BUILD_WORKING_DIRECTORY");
-  if (folder == nullptr || chdir(folder) == 0) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno, absl::StrCat("cannot enter '", folder, "'"));
-}
 
 absl::Status RunCommand(const Options& options) {
   switch (options.command) {
