@@ -24,6 +24,8 @@ constexpr double kRoundSeconds = 1e-3;  // of one plan in one round, about
 constexpr int kMinRounds = 3;
 constexpr int kMaxRounds = 12;
 constexpr double kShapeSeconds = 1;  // after the first calls, unless kMinRounds take longer
+// The plan taken by default keeps its place unless another is this much faster.
+constexpr double kClearly = 1.03;
 // Plans this much slower than the best, in a first call or after a round, are timed no more.
 constexpr double kHopelessAtFirst = 1.6;
 constexpr double kHopeless = 1.25;
@@ -144,6 +146,11 @@ absl::StatusOr<MatMulPlan> Autotuner::Choose(const MatMulShape& shape) {
   }
   std::stable_sort(contenders.begin(), contenders.end(),
                    [](const Contender& a, const Contender& b) { return a.seconds < b.seconds; });
+  const auto by_default = std::find_if(contenders.begin(), contenders.end(),
+                                       [&](const Contender& c) { return c.plan == usual; });
+  if (by_default != contenders.end() && by_default->seconds <= kClearly * contenders[0].seconds) {
+    std::rotate(contenders.begin(), by_default, by_default + 1);
+  }
   Timing timing{.shape = shape, .plans = {}};
   for (const Contender& c : contenders) timing.plans.push_back({c.plan, c.seconds * 1e6});
   if (observer_) observer_(timing);

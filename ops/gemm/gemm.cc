@@ -7,10 +7,12 @@
 namespace adjoint::ops {
 namespace {
 
-// A tile of c: up to max_rows rows and one panel of columns.
+// Tiles of c, one below the other: up to max_rows rows each and one panel of columns.
 struct TileCall {
+  int64_t tiles;
   int64_t k;
   const float* a;
+  int64_t a_tile;  // from a tile's first element of a to that of the next
   int64_t a_row, a_col;
   const float* b;
   int64_t b_row;
@@ -41,15 +43,18 @@ struct TileSet {
   void (*outer)(const float* a, const float* b, int64_t m, int64_t n, int64_t c_row, float* c);
 };
 
-// Stores a tile that is not a whole panel, or lies along columns. `y` has rows of `stride`
-// elements.
-__attribute__((noinline)) void StoreTile(const TileCall& t, int rows, int stride, const float* y) {
+// Stores a tile, from row `first` of the call's on, that is not a whole panel or lies along
+// columns. `y` has rows of `stride` elements.
+__attribute__((noinline)) void StoreTile(const TileCall& t, int64_t first, int rows, int stride,
+                                         const float* y) {
+  float* const c = t.c + first * t.c_row;
+  const float* const bias_column = t.bias_column == nullptr ? nullptr : t.bias_column + first;
   const auto store = [&](int64_t i, int64_t j) {
-    float* const to = t.c + i * t.c_row + j * t.c_col;
+    float* const to = c + i * t.c_row + j * t.c_col;
     float value = y[i * stride + j];
     if (t.accumulate) value += *to;
     if (t.bias_row != nullptr) value += t.bias_row[j];
-    if (t.bias_column != nullptr) value += t.bias_column[i];
+    if (bias_column != nullptr) value += bias_column[i];
     *to = value;
   };
   if (t.c_col == 1) {
@@ -92,13 +97,13 @@ constexpr int kMaxRows = 12;
 const TileSet& SelectTiles() {
   switch (CurrentIsa()) {
     case Isa::kAvx512:
-      return avx512::Tiles();
+      return avx512::Set();
     case Isa::kAvx2:
-      return avx2::Tiles();
+      return avx2::Set();
     case Isa::kBaseline:
       break;
   }
-  return baseline::Tiles();
+  return baseline::Set();
 }
 
 const TileSet& TheTiles() {
@@ -120,17 +125,48 @@ struct RowTiles {
   int64_t taller;  // tiles at the front with a row more
 };
 
+typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+
+// Four rows of a, four elements of each, as columns: to[l * rows + i] = a[i * a_row + l].
+inline void TurnFour(const float* a, int64_t a_row, int64_t rows, float* to) {
+  const Four r0 = *reinterpret_cast<const Four*>(a);
+  const Four r1 = *reinterpret_cast<const Four*>(a + a_row);
+  const Four r2 = *reinterpret_cast<const Four*>(a + 2 * a_row);
+  const Four r3 = *reinterpret_cast<const Four*>(a + 3 * a_row);
+  const Four s0 = __builtin_shuffle(r0, r1, (IntFour){0, 4, 1, 5});
+  const Four s1 = __builtin_shuffle(r0, r1, (IntFour){2, 6, 3, 7});
+  const Four s2 = __builtin_shuffle(r2, r3, (IntFour){0, 4, 1, 5});
+  const Four s3 = __builtin_shuffle(r2, r3, (IntFour){2, 6, 3, 7});
+  *reinterpret_cast<Four*>(to) = __builtin_shuffle(s0, s2, (IntFour){0, 1, 4, 5});
+  *reinterpret_cast<Four*>(to + rows) = __builtin_shuffle(s0, s2, (IntFour){2, 3, 6, 7});
+  *reinterpret_cast<Four*>(to + 2 * rows) = __builtin_shuffle(s1, s3, (IntFour){0, 1, 4, 5});
+  *reinterpret_cast<Four*>(to + 3 * rows) = __builtin_shuffle(s1, s3, (IntFour){2, 3, 6, 7});
+}
+
 // to[l * rows + i] = a[i * a_row + l * a_col].
 void PackTile(const float* __restrict a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k,
               float* __restrict to) {
-  if (a_col == 1) {
-    for (int64_t i = 0; i < rows; ++i) {
-      for (int64_t l = 0; l < k; ++l) to[l * rows + i] = a[i * a_row + l];
-    }
-  } else {
+  if (a_col != 1) {
     for (int64_t l = 0; l < k; ++l, a += a_col, to += rows) {
       for (int64_t i = 0; i < rows; ++i) to[i] = a[i * a_row];
     }
+    return;
+  }
+  int64_t l = 0;
+  for (; l + 4 <= k; l += 4) {
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4) TurnFour(a + i * a_row + l, a_row, rows, to + l * rows + i);
+    for (; i < rows; ++i) {
+      const float* const x = a + i * a_row + l;
+      float* const y = to + l * rows + i;
+      y[0] = x[0];
+      y[rows] = x[1];
+      y[2 * rows] = x[2];
+      y[3 * rows] = x[3];
+    }
+  }
+  for (; l < k; ++l) {
+    for (int64_t i = 0; i < rows; ++i) to[l * rows + i] = a[i * a_row + l];
   }
 }
 
@@ -141,95 +177,163 @@ constexpr int64_t kAlign = 16;
 int64_t GemmPanel() { return TheTiles().panel; }
 int64_t GemmTileRows() { return TheTiles().max_rows; }
 
-size_t GemmBlocking::ScratchBytes() const {
-  int64_t floats = CeilDiv(nc, GemmPanel()) * GemmPanel() * kc;
-  floats = CeilDiv(floats, kAlign) * kAlign;
-  if (pack_a) floats += CeilDiv(mc * kc, kAlign) * kAlign;
-  return static_cast<size_t>(floats) * sizeof(float);
+int64_t GemmBlocking::RightFloats() const {
+  return CeilDiv(CeilDiv(nc, GemmPanel()) * GemmPanel() * kc, kAlign) * kAlign;
 }
+
+int64_t GemmBlocking::LeftFloats() const { return pack_a ? CeilDiv(mc * kc, kAlign) * kAlign : 0; }
+
+namespace {
+
+// A block of c: what one packed block of a and one of b give. The operands begin at the block.
+struct BlockCall {
+  int64_t m, n, k;
+  GemmOperands x;
+  bool accumulate;
+  bool b_is_packed;
+  float* b_pack;  // panels of k rows
+  float* a_pack;
+};
+
+void MultiplyBlock(const BlockCall& block, const GemmBlocking& blocking) {
+  const TileSet& set = TheTiles();
+  const GemmOperands& x = block.x;
+  const int64_t panel = set.panel, k = block.k;
+  const int64_t panels = CeilDiv(block.n, panel);
+  const RowTiles tiles(block.m, set.max_rows);
+  if (blocking.pack_a) {
+    for (int64_t i = 0; i < tiles.count; ++i) {
+      PackTile(x.a + tiles.Begin(i) * x.a_row, x.a_row, x.a_col, tiles.Height(i), k,
+               block.a_pack + tiles.Begin(i) * k);
+    }
+  }
+  // Tiles first .. last - 1, all of one height, under panel p. `packs`: they are the first to meet
+  // it.
+  const auto compute = [&](int64_t first, int64_t last, int64_t p, bool meets_first) {
+    if (first == last) return;
+    const int64_t row = tiles.Begin(first), rows = tiles.Height(first);
+    const int64_t column = p * panel;
+    TileCall t;
+    t.tiles = last - first;
+    t.k = k;
+    t.width = std::min(panel, block.n - column);
+    float* const packed = block.b_pack + column * k;
+    const float* const b = x.b + column * x.b_col;
+    bool packs = false;
+    t.b = packed;
+    t.b_row = panel;
+    if (!block.b_is_packed) {
+      if (x.b_col != 1) {
+        if (meets_first) set.pack_columns(b, x.b_col, k, t.width, packed);
+      } else if (t.width < panel) {
+        if (meets_first) set.pack_rows(b, x.b_row, k, t.width, packed);
+      } else if (!blocking.pack_b) {
+        t.b = b;
+        t.b_row = x.b_row;
+      } else if (meets_first) {
+        packs = true;
+        t.b = b;
+        t.b_row = x.b_row;
+        t.pack = packed;
+        t.prefetch = 16;
+      }
+    }
+    bool along_k = false;
+    if (blocking.pack_a) {
+      t.a = block.a_pack + row * k;
+      t.a_row = 1;
+      t.a_col = rows;
+      t.a_tile = rows * k;
+    } else {
+      t.a = x.a + row * x.a_row;
+      t.a_row = x.a_row;
+      t.a_col = x.a_col;
+      t.a_tile = rows * x.a_row;
+      along_k = x.a_col == 1;
+    }
+    t.c = x.c + row * x.c_row + column * x.c_col;
+    t.c_row = x.c_row;
+    t.c_col = x.c_col;
+    t.accumulate = block.accumulate;
+    t.bias_row = x.bias_row == nullptr ? nullptr : x.bias_row + column;
+    t.bias_column = x.bias_column == nullptr ? nullptr : x.bias_column + row;
+    set.tiles[rows][along_k][packs](t);
+  };
+  if (blocking.rows_first) {
+    for (int64_t i = 0; i < tiles.count; ++i) {
+      for (int64_t p = 0; p < panels; ++p) compute(i, i + 1, p, i == 0);
+    }
+    return;
+  }
+  for (int64_t p = 0; p < panels; ++p) {
+    compute(0, 1, p, true);
+    const int64_t taller = std::max<int64_t>(1, tiles.taller);
+    compute(1, taller, p, false);
+    compute(taller, tiles.count, p, false);
+  }
+}
+
+// The block of c, and of a product of depth k, at row i, column j and depth l.
+GemmOperands At(const GemmOperands& x, int64_t i, int64_t j, int64_t l, bool last) {
+  GemmOperands y = x;
+  y.a += i * x.a_row + l * x.a_col;
+  y.b += l * x.b_row + j * x.b_col;
+  y.c += i * x.c_row + j * x.c_col;
+  y.bias_row = last && x.bias_row != nullptr ? x.bias_row + j : nullptr;
+  y.bias_column = last && x.bias_column != nullptr ? x.bias_column + i : nullptr;
+  return y;
+}
+
+}  // namespace
 
 void Gemm(int64_t m, int64_t n, int64_t k, const GemmOperands& x, const GemmBlocking& blocking,
           void* scratch) {
-  const TileSet& set = TheTiles();
   float* const b_pack = static_cast<float*>(scratch);
-  const int64_t panel = set.panel;
-  const int64_t b_floats =
-      CeilDiv(CeilDiv(blocking.nc, panel) * panel * blocking.kc, kAlign) * kAlign;
-  float* const a_pack = b_pack + b_floats;
-
-  for (int64_t jc = 0; jc < n; jc += blocking.nc) {
-    const int64_t nc = std::min(blocking.nc, n - jc);
-    const int64_t panels = CeilDiv(nc, panel);
-    for (int64_t pc = 0; pc < k; pc += blocking.kc) {
-      const int64_t kc = std::min(blocking.kc, k - pc);
-      const bool last = pc + kc == k;
-      for (int64_t ic = 0; ic < m; ic += blocking.mc) {
-        const int64_t mc = std::min(blocking.mc, m - ic);
-        const RowTiles tiles(mc, set.max_rows);
-        const float* const a = x.a + ic * x.a_row + pc * x.a_col;
-        if (blocking.pack_a) {
-          for (int64_t i = 0; i < tiles.count; ++i) {
-            PackTile(a + tiles.Begin(i) * x.a_row, x.a_row, x.a_col, tiles.Height(i), kc,
-                     a_pack + tiles.Begin(i) * kc);
-          }
-        }
-        const auto compute = [&](int64_t i, int64_t p) {
-          const int64_t row = tiles.Begin(i), rows = tiles.Height(i);
-          const int64_t column = p * panel;
-          const bool first_use = ic == 0 && i == 0;
-          TileCall t;
-          t.k = kc;
-          t.width = std::min(panel, nc - column);
-          float* const packed = b_pack + column * kc;
-          const float* const b = x.b + (jc + column) * x.b_col + pc * x.b_row;
-          bool packs = false;
-          t.b = packed;
-          t.b_row = panel;
-          if (x.b_col != 1) {
-            if (first_use) set.pack_columns(b, x.b_col, kc, t.width, packed);
-          } else if (t.width < panel) {
-            if (first_use) set.pack_rows(b, x.b_row, kc, t.width, packed);
-          } else if (!blocking.pack_b) {
-            t.b = b;
-            t.b_row = x.b_row;
-          } else if (first_use) {
-            packs = true;
-            t.b = b;
-            t.b_row = x.b_row;
-            t.pack = packed;
-            t.prefetch = 16;
-          }
-          bool along_k = false;
-          if (blocking.pack_a) {
-            t.a = a_pack + row * kc;
-            t.a_row = 1;
-            t.a_col = rows;
-          } else {
-            t.a = a + row * x.a_row;
-            t.a_row = x.a_row;
-            t.a_col = x.a_col;
-            along_k = x.a_col == 1;
-          }
-          t.c = x.c + (ic + row) * x.c_row + (jc + column) * x.c_col;
-          t.c_row = x.c_row;
-          t.c_col = x.c_col;
-          t.accumulate = pc > 0;
-          t.bias_row = last && x.bias_row != nullptr ? x.bias_row + jc + column : nullptr;
-          t.bias_column = last && x.bias_column != nullptr ? x.bias_column + ic + row : nullptr;
-          set.tiles[rows][along_k][packs](t);
-        };
-        if (blocking.rows_first) {
-          for (int64_t i = 0; i < tiles.count; ++i) {
-            for (int64_t p = 0; p < panels; ++p) compute(i, p);
-          }
-        } else {
-          for (int64_t p = 0; p < panels; ++p) {
-            for (int64_t i = 0; i < tiles.count; ++i) compute(i, p);
-          }
-        }
+  float* const a_pack = b_pack + blocking.RightFloats();
+  for (int64_t j = 0; j < n; j += blocking.nc) {
+    for (int64_t l = 0; l < k; l += blocking.kc) {
+      const int64_t kc = std::min(blocking.kc, k - l);
+      for (int64_t i = 0; i < m; i += blocking.mc) {
+        MultiplyBlock({.m = std::min(blocking.mc, m - i),
+                       .n = std::min(blocking.nc, n - j),
+                       .k = kc,
+                       .x = At(x, i, j, l, l + kc == k),
+                       .accumulate = l > 0,
+                       .b_is_packed = i > 0 && (blocking.pack_b || x.b_col != 1),
+                       .b_pack = b_pack,
+                       .a_pack = a_pack},
+                      blocking);
       }
     }
   }
+}
+
+void PackRight(int64_t first, int64_t last, int64_t n, int64_t kc, int64_t l, const GemmOperands& x,
+               float* to) {
+  const TileSet& set = TheTiles();
+  for (int64_t p = first; p < last; ++p) {
+    const int64_t column = p * set.panel, width = std::min<int64_t>(set.panel, n - column);
+    const float* const b = x.b + column * x.b_col + l * x.b_row;
+    if (x.b_col != 1) {
+      set.pack_columns(b, x.b_col, kc, width, to + column * kc);
+    } else {
+      set.pack_rows(b, x.b_row, kc, width, to + column * kc);
+    }
+  }
+}
+
+void GemmPacked(int64_t i, int64_t mc, int64_t n, int64_t kc, int64_t l, int64_t k,
+                const GemmOperands& x, const float* b_pack, const GemmBlocking& blocking,
+                void* scratch) {
+  MultiplyBlock({.m = mc,
+                 .n = n,
+                 .k = kc,
+                 .x = At(x, i, 0, l, l + kc == k),
+                 .accumulate = l > 0,
+                 .b_is_packed = true,
+                 .b_pack = const_cast<float*>(b_pack),
+                 .a_pack = static_cast<float*>(scratch)},
+                blocking);
 }
 
 void RowTimesMatrix(int64_t n, int64_t k, const float* x, const float* b, int64_t b_row,

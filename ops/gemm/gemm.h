@@ -35,7 +35,12 @@ struct GemmBlocking {
       true;  // copies b's panels as they are first read; always, where b lies along columns
   bool rows_first = false;  // a tile's rows meet all panels before the next rows: for a small kc
 
-  size_t ScratchBytes() const;
+  // Elements of a packed block of b and of one of a, in whole cache lines.
+  int64_t RightFloats() const;
+  int64_t LeftFloats() const;
+  size_t ScratchBytes() const {
+    return static_cast<size_t>(RightFloats() + LeftFloats()) * sizeof(float);
+  }
 };
 
 // Columns of a panel of b, and rows of the largest tile of c, for the CPU.
@@ -46,6 +51,17 @@ int64_t GemmTileRows();
 // bytes, 64-byte aligned.
 void Gemm(int64_t m, int64_t n, int64_t k, const GemmOperands& operands,
           const GemmBlocking& blocking, void* scratch);
+
+// The same in two steps that several threads can share, for each block of `kc` terms from l = 0,
+// kc, 2 kc, ... on: first PackRight() for all panels of b (columns GemmPanel() p on), of which
+// there are as many as it takes for n columns; then GemmPacked() for all rows of c, cut as one
+// likes: it adds the block's terms to rows i .. i + mc - 1, `scratch` being blocking.LeftFloats()
+// floats.
+void PackRight(int64_t first_panel, int64_t last_panel, int64_t n, int64_t kc, int64_t l,
+               const GemmOperands& operands, float* packed);
+void GemmPacked(int64_t i, int64_t mc, int64_t n, int64_t kc, int64_t l, int64_t k,
+                const GemmOperands& operands, const float* packed, const GemmBlocking& blocking,
+                void* scratch);
 
 // y[j] = sum over l of x[l] b[l * b_row + j * b_col] for j < n; one of the strides is 1.
 void RowTimesMatrix(int64_t n, int64_t k, const float* x, const float* b, int64_t b_row,

@@ -21,6 +21,10 @@ constexpr double kMaxParts = 32;
 // What reading or writing an element counts for, in operations: thin products wait for memory.
 constexpr double kFlopsPerElement = 16;
 constexpr int64_t kMaxSlots = 32;
+// From this many operations on, threads share one packed right operand instead of packing what each
+// needs.
+constexpr double kSharedFlops = 50e6;
+constexpr int64_t kPanelsAtOnce = 4;
 // Rows of a block of the left operand, columns of one of the right: they stay in the second-level
 // cache.
 constexpr int64_t kBlockRows = 168;
@@ -39,12 +43,18 @@ class GemmMatMul : public Kernel {
   GemmMatMul(const MatMulConfig& config, const MatMulPlan& plan);
 
   absl::Status Run(const KernelArgs& args) const override;
-  size_t scratch_bytes() const override { return slots_ * slot_bytes_; }
+  size_t scratch_bytes() const override { return shared_bytes_ + slots_ * slot_bytes_; }
   std::unique_ptr<KernelState> MakeState() const override;
   std::string implementation() const override { return implementation_; }
 
  private:
   void Cut(double flops);
+  void Share(const MatMulPlan& plan);
+  template <typename F>
+  void WithSlot(const KernelArgs& args, F use) const;
+  void RunShared(const KernelArgs& args) const;
+  void Activate(float* out, int64_t rows, int64_t columns) const;
+  GemmOperands Operands(const float* lhs, const float* rhs, const float* bias, float* out) const;
   GemmBlocking BlockingOf(const MatMulPlan& plan) const;
   void RunPart(int64_t part, const KernelArgs& args, void* scratch) const;
   void Multiply(int64_t m, int64_t n, const float* lhs, const float* rhs, const float* bias,
@@ -65,6 +75,8 @@ class GemmMatMul : public Kernel {
   int64_t parts_m_ = 1, parts_n_ = 1;
   int64_t parts_;
   GemmBlocking blocking_;
+  bool shared_ = false;
+  size_t shared_bytes_ = 0;  // of the packed right operand, before the slots
   size_t slot_bytes_ = 0;
   int64_t slots_ = 1;
   std::string implementation_;
@@ -93,6 +105,7 @@ GemmMatMul::GemmMatMul(const MatMulConfig& config, const MatMulPlan& plan)
   if (!vector_) {
     blocking_ = BlockingOf(plan);
     slot_bytes_ = blocking_.ScratchBytes();
+    if (products_ == 1 && !plan.rows_first && 2.0 * s_.m * s_.n * s_.k >= kSharedFlops) Share(plan);
     slots_ = std::clamp<int64_t>(std::min<int64_t>(parts_, NumThreads()), 1, kMaxSlots);
   }
   implementation_ = vector_ ? "vector" : plan.ToString();
@@ -143,6 +156,22 @@ GemmBlocking GemmMatMul::BlockingOf(const MatMulPlan& plan) const {
   return b;
 }
 
+// Rows alone are cut then, into as many blocks for each thread. How many threads there are does not
+// show in the bits.
+void GemmMatMul::Share(const MatMulPlan& plan) {
+  const int64_t m = swap_ ? s_.n : s_.m;
+  const int64_t threads = NumThreads();
+  const bool packs = plan.pack_b || (swap_ ? lhs_row_ : rhs_col_) != 1;
+  if (!packs || m < 2 * kBlockRows / 3 * threads) return;
+  shared_ = true;
+  const int64_t blocks = threads * CeilDiv(m, threads * kBlockRows);
+  blocking_.mc = CeilDiv(CeilDiv(m, blocks), GemmTileRows()) * GemmTileRows();
+  blocking_.nc = swap_ ? s_.m : s_.n;
+  parts_ = CeilDiv(m, blocking_.mc);
+  shared_bytes_ = static_cast<size_t>(blocking_.RightFloats()) * sizeof(float);
+  slot_bytes_ = static_cast<size_t>(blocking_.LeftFloats()) * sizeof(float);
+}
+
 std::unique_ptr<KernelState> GemmMatMul::MakeState() const {
   if (slots_ == 1 && parts_ == 1) return nullptr;
   auto state = std::make_unique<Slots>();
@@ -151,26 +180,72 @@ std::unique_ptr<KernelState> GemmMatMul::MakeState() const {
 }
 
 absl::Status GemmMatMul::Run(const KernelArgs& args) const {
-  if (parts_ == 1) {
+  if (shared_) {
+    RunShared(args);
+  } else if (parts_ == 1) {
     RunPart(0, args, args.scratch);
-    return absl::OkStatus();
+  } else {
+    ParallelFor(parts_, [&](int64_t part) {
+      WithSlot(args, [&](void* scratch) { RunPart(part, args, scratch); });
+    });
   }
-  Slots* const slots = static_cast<Slots*>(args.state);
-  ParallelFor(parts_, [&](int64_t part) {
-    if (slot_bytes_ == 0) return RunPart(part, args, nullptr);
-    // There are as many slots as threads, unless threads were added since: then some wait.
-    uint64_t mask = slots->free.load(std::memory_order_relaxed);
-    while (mask == 0 ||
-           !slots->free.compare_exchange_weak(mask, mask & (mask - 1), std::memory_order_acquire)) {
-      if (mask != 0) continue;
-      std::this_thread::yield();
-      mask = slots->free.load(std::memory_order_relaxed);
-    }
-    const int slot = __builtin_ctzll(mask);
-    RunPart(part, args, static_cast<char*>(args.scratch) + slot * slot_bytes_);
-    slots->free.fetch_or(uint64_t{1} << slot, std::memory_order_release);
-  });
   return absl::OkStatus();
+}
+
+// Calls `use` with a buffer of slot_bytes_. There are as many as threads, unless threads were added
+// since: then some wait.
+template <typename F>
+void GemmMatMul::WithSlot(const KernelArgs& args, F use) const {
+  if (slot_bytes_ == 0) return use(nullptr);
+  char* const buffers = static_cast<char*>(args.scratch) + shared_bytes_;
+  if (args.state == nullptr) return use(buffers);
+  std::atomic<uint64_t>& free = static_cast<Slots*>(args.state)->free;
+  uint64_t mask = free.load(std::memory_order_relaxed);
+  while (mask == 0 ||
+         !free.compare_exchange_weak(mask, mask & (mask - 1), std::memory_order_acquire)) {
+    if (mask != 0) continue;
+    std::this_thread::yield();
+    mask = free.load(std::memory_order_relaxed);
+  }
+  const int slot = __builtin_ctzll(mask);
+  use(buffers + slot * slot_bytes_);
+  free.fetch_or(uint64_t{1} << slot, std::memory_order_release);
+}
+
+void GemmMatMul::RunShared(const KernelArgs& args) const {
+  float* const packed = static_cast<float*>(args.scratch);
+  float* const out = Out<float>(args);
+  const GemmOperands x = Operands(In<float>(args, 0), In<float>(args, 1),
+                                  has_bias_ ? In<float>(args, 2) : nullptr, out);
+  const int64_t m = swap_ ? s_.n : s_.m, n = swap_ ? s_.m : s_.n;
+  const int64_t panels = CeilDiv(n, GemmPanel());
+  for (int64_t l = 0; l < s_.k; l += blocking_.kc) {
+    const int64_t kc = std::min(blocking_.kc, s_.k - l);
+    ParallelForRange(panels, kPanelsAtOnce, [&](int64_t first, int64_t last) {
+      PackRight(first, last, n, kc, l, x, packed);
+    });
+    ParallelForRange(m, blocking_.mc, [&](int64_t i, int64_t end) {
+      WithSlot(args, [&](void* scratch) {
+        GemmPacked(i, end - i, n, kc, l, s_.k, x, packed, blocking_, scratch);
+      });
+      if (l + kc < s_.k) return;
+      if (swap_) {
+        Activate(out + i, s_.m, end - i);
+      } else {
+        Activate(out + i * s_.n, end - i, s_.n);
+      }
+    });
+  }
+}
+
+// On a block of the result.
+void GemmMatMul::Activate(float* out, int64_t rows, int64_t columns) const {
+  if (activation_.fn == nullptr) return;
+  const auto apply = [&](float* x, int64_t count) {
+    activation_.fn(TileArgs{.in = {x}, .out = x, .n = count, .params = activation_.params});
+  };
+  if (columns == s_.n) return apply(out, rows * columns);
+  for (int64_t row = 0; row < rows; ++row) apply(out + row * s_.n, columns);
 }
 
 void GemmMatMul::RunPart(int64_t part, const KernelArgs& args, void* scratch) const {
@@ -192,29 +267,19 @@ void GemmMatMul::RunPart(int64_t part, const KernelArgs& args, void* scratch) co
     } else {
       Multiply(m, n, lhs, rhs, bias, out, scratch);
     }
-    if (activation_.fn == nullptr) continue;
-    const auto apply = [&](float* x, int64_t count) {
-      activation_.fn(TileArgs{.in = {x}, .out = x, .n = count, .params = activation_.params});
-    };
-    if (n == s_.n) {
-      apply(out, m * n);
-    } else {
-      for (int64_t row = 0; row < m; ++row) apply(out + row * s_.n, n);
-    }
+    Activate(out, m, n);
   }
+}
+
+GemmOperands GemmMatMul::Operands(const float* lhs, const float* rhs, const float* bias,
+                                  float* out) const {
+  if (swap_) return {rhs, lhs, out, rhs_col_, rhs_row_, lhs_col_, lhs_row_, 1, s_.n, nullptr, bias};
+  return {lhs, rhs, out, lhs_row_, lhs_col_, rhs_row_, rhs_col_, s_.n, 1, bias, nullptr};
 }
 
 void GemmMatMul::Multiply(int64_t m, int64_t n, const float* lhs, const float* rhs,
                           const float* bias, float* out, void* scratch) const {
-  if (swap_) {
-    Gemm(n, m, s_.k,
-         {rhs, lhs, out, rhs_col_, rhs_row_, lhs_col_, lhs_row_, 1, s_.n, nullptr, bias}, blocking_,
-         scratch);
-  } else {
-    Gemm(m, n, s_.k,
-         {lhs, rhs, out, lhs_row_, lhs_col_, rhs_row_, rhs_col_, s_.n, 1, bias, nullptr}, blocking_,
-         scratch);
-  }
+  Gemm(swap_ ? n : m, swap_ ? m : n, s_.k, Operands(lhs, rhs, bias, out), blocking_, scratch);
 }
 
 void GemmMatMul::MultiplyVector(int64_t m, int64_t n, const float* lhs, const float* rhs,

@@ -122,8 +122,9 @@ TEST(Gemm, EveryPlanIsRight) {
 }
 
 TEST(Gemm, OnlyTheDepthShowsInTheBits) {
-  for (const MatMulShape& s : {MatMulShape{90, 170, 801}, MatMulShape{90, 170, 801, true, true},
-                               MatMulShape{12, 530, 70, false, true}}) {
+  for (const MatMulShape& s :
+       {MatMulShape{90, 170, 801}, MatMulShape{90, 170, 801, true, true},
+        MatMulShape{12, 530, 70, false, true}, MatMulShape{451, 290, 403, false, true}}) {
     const ops::MatMulConfig config = ConfigOf(s);
     const Operands x(config);
     for (const MatMulPlan& plan : ops::CandidateMatMulPlans(s)) {
@@ -133,6 +134,36 @@ TEST(Gemm, OnlyTheDepthShowsInTheBits) {
       EXPECT_TRUE(
           BitwiseEqual(RunPlan(config, plan, x.All(false)), RunPlan(config, plain, x.All(false))))
           << s.ToString() << " " << plan.ToString();
+    }
+  }
+}
+
+// A large product packs its right operand once for all threads; with rows_first each part packs its
+// own.
+TEST(Gemm, SharedPackingGivesTheSameBits) {
+  for (const bool swap : {false, true}) {
+    for (const MatMulShape& s :
+         {MatMulShape{361, 270, 420}, MatMulShape{361, 370, 420, true, true}}) {
+      ops::MatMulConfig config = ConfigOf(s);
+      config.bias = true;
+      const Attrs none;
+      const DType f32[] = {DType::kF32};
+      config.activation = ops::ReluOp().tile({f32, DType::kF32, 0, none});
+      const Operands x(config);
+      MatMulPlan plan;
+      plan.swap = swap;
+      MatMulPlan apart = plan;
+      apart.rows_first = true;
+      plan.pack_a = true;
+      const Tensor shared = RunPlan(config, plan, x.All(true));
+      EXPECT_TRUE(BitwiseEqual(shared, RunPlan(config, apart, x.All(true)))) << s.ToString();
+      ops::MatMulConfig linear = config;
+      linear.activation = {};
+      const Tensor y = RunPlan(linear, plan, x.All(true));
+      EXPECT_LT(Error(s, Exact(s, x), y, &x.bias), 1);
+      for (int64_t i = 0; i < y.size(); i += 97) {
+        EXPECT_EQ(shared.ValueAt(i), std::max(0.0, y.ValueAt(i)));
+      }
     }
   }
 }
