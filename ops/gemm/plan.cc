@@ -61,14 +61,18 @@ MatMulPlan ByRule(const MatMulShape& shape, Isa isa) {
   }
   if (IsVectorProduct(shape)) return plan;
   // The operand on the right is read in rows where possible; it is copied where it is read often,
-  // or read along columns. Few rows meet one that would have to be turned around: swap.
-  plan.swap = shape.transpose_rhs && (shape.transpose_lhs || shape.m <= 64);
+  // or read along columns. Swapped are products where copying it would cost as much as they do, few
+  // rows of a large matrix turned around, and those whose result does not fill a panel.
+  const int64_t panel = GemmPanel();
+  plan.swap = (shape.transpose_rhs && shape.m <= 64 && shape.k * shape.n >= 1 << 18) ||
+              (4 * shape.n < 3 * panel && shape.m >= 4 * panel);
   const int64_t m = plan.swap ? shape.n : shape.m;
   const int64_t n = plan.swap ? shape.m : shape.n;
   const bool right_in_rows = plan.swap ? shape.transpose_lhs : !shape.transpose_rhs;
-  plan.pack_b = !right_in_rows || (m > 2 * GemmTileRows() && shape.k * n > 16384);
-  plan.pack_a = n >= 16 * GemmPanel() && shape.k >= 64;
-  plan.rows_first = shape.k <= 64;
+  const bool left_in_rows = plan.swap ? shape.transpose_rhs : !shape.transpose_lhs;
+  plan.pack_b = !right_in_rows || (m > 2 * GemmTileRows() && n > panel && shape.k * n > 16384);
+  // Rows that lie some pages apart fall on the same lines of the cache.
+  plan.pack_a = n >= 16 * panel && shape.k >= 32 && (!left_in_rows || shape.k >= 1024);
   return plan;
 }
 
