@@ -1,6 +1,7 @@
 #include "datasets/dataset.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -100,6 +101,11 @@ class MapIterator final : public DatasetIterator {
     ADJOINT_ASSIGN_OR_RETURN(Element batch, Stack(samples, first));
     return Samples{std::move(batch), static_cast<int64_t>(samples.size())};
   }
+  absl::StatusOr<int64_t> Skip(int64_t n) override {
+    ADJOINT_ASSIGN_OR_RETURN(const int64_t count, from_->Skip(n));
+    at_ += count;
+    return count;
+  }
 
  private:
   absl::StatusOr<Element> Apply(Element element, int64_t index) const {
@@ -149,19 +155,38 @@ class FilterNode final : public StepNode {
   const std::function<absl::StatusOr<bool>(const Element&)> fn_;
 };
 
+class BatchIterator final : public DatasetIterator {
+ public:
+  BatchIterator(IteratorPtr from, int64_t batch_size, bool drop_remainder)
+      : from_(std::move(from)), batch_size_(batch_size), drop_remainder_(drop_remainder) {}
+
+  MaybeElement Next() override {
+    ADJOINT_ASSIGN_OR_RETURN(auto samples, from_->NextSamples(batch_size_));
+    if (!samples.has_value() || (drop_remainder_ && samples->count < batch_size_)) {
+      return std::nullopt;
+    }
+    return std::move(samples->batch);
+  }
+  absl::StatusOr<int64_t> Skip(int64_t n) override {
+    constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+    const int64_t wanted = n > kMost / batch_size_ ? kMost : n * batch_size_;
+    ADJOINT_ASSIGN_OR_RETURN(const int64_t samples, from_->Skip(wanted));
+    return samples / batch_size_ + (!drop_remainder_ && samples % batch_size_ != 0 ? 1 : 0);
+  }
+
+ private:
+  const IteratorPtr from_;
+  const int64_t batch_size_;
+  const bool drop_remainder_;
+};
+
 class BatchNode final : public StepNode {
  public:
   BatchNode(NodePtr from, int64_t batch_size, const BatchOptions& options)
       : StepNode(std::move(from)), batch_size_(batch_size), options_(options) {}
   absl::StatusOr<IteratorPtr> Iterate(int64_t epoch) const override {
     ADJOINT_ASSIGN_OR_RETURN(IteratorPtr from, from_->Iterate(epoch));
-    const auto next = [from = std::shared_ptr<DatasetIterator>(std::move(from)), size = batch_size_,
-                       drop = options_.drop_remainder]() -> MaybeElement {
-      ADJOINT_ASSIGN_OR_RETURN(auto samples, from->NextSamples(size));
-      if (!samples.has_value() || (drop && samples->count < size)) return std::nullopt;
-      return std::move(samples->batch);
-    };
-    return std::make_unique<FunctionIterator>(next);
+    return std::make_unique<BatchIterator>(std::move(from), batch_size_, options_.drop_remainder);
   }
   int64_t size() const override {
     const int64_t n = from_->size();
@@ -198,24 +223,35 @@ class SliceIterator final : public DatasetIterator {
       : from_(std::move(from)), begin_(begin), end_(end) {}
 
   MaybeElement Next() override {
-    for (; at_ < begin_; ++at_) {
-      ADJOINT_ASSIGN_OR_RETURN(const std::optional<Element> skipped, from_->Next());
-      if (!skipped.has_value()) return std::nullopt;
-    }
+    ADJOINT_RETURN_IF_ERROR(GoToBegin());
     if (at_ == end_) return std::nullopt;
     ++at_;
     return from_->Next();
   }
   MaybeSamples NextSamples(int64_t n) override {
-    if (at_ < begin_) return DatasetIterator::NextSamples(n);
+    ADJOINT_RETURN_IF_ERROR(GoToBegin());
     if (end_ >= 0) n = std::min(n, end_ - at_);
     if (n == 0) return std::nullopt;
     ADJOINT_ASSIGN_OR_RETURN(auto samples, from_->NextSamples(n));
     if (samples.has_value()) at_ += samples->count;
     return samples;
   }
+  absl::StatusOr<int64_t> Skip(int64_t n) override {
+    ADJOINT_RETURN_IF_ERROR(GoToBegin());
+    if (end_ >= 0) n = std::min(n, end_ - at_);
+    ADJOINT_ASSIGN_OR_RETURN(const int64_t count, from_->Skip(n));
+    at_ += count;
+    return count;
+  }
 
  private:
+  absl::Status GoToBegin() {
+    if (at_ >= begin_) return absl::OkStatus();
+    ADJOINT_RETURN_IF_ERROR(from_->Skip(begin_ - at_).status());
+    at_ = begin_;  // or behind the end, where nothing follows
+    return absl::OkStatus();
+  }
+
   const IteratorPtr from_;
   const int64_t begin_, end_;
   int64_t at_ = 0;
@@ -226,6 +262,35 @@ absl::StatusOr<IteratorPtr> SliceNode::Iterate(int64_t epoch) const {
   return std::make_unique<SliceIterator>(std::move(from), begin_, end_);
 }
 
+class ConcatIterator final : public DatasetIterator {
+ public:
+  ConcatIterator(IteratorPtr first, IteratorPtr second)
+      : first_(std::move(first)), second_(std::move(second)) {}
+
+  MaybeElement Next() override {
+    if (first_ != nullptr) {
+      ADJOINT_ASSIGN_OR_RETURN(std::optional<Element> element, first_->Next());
+      if (element.has_value()) return element;
+      first_ = nullptr;
+    }
+    return second_->Next();
+  }
+  absl::StatusOr<int64_t> Skip(int64_t n) override {
+    int64_t count = 0;
+    if (first_ != nullptr) {
+      ADJOINT_ASSIGN_OR_RETURN(count, first_->Skip(n));
+      if (count == n) return count;
+      first_ = nullptr;
+    }
+    ADJOINT_ASSIGN_OR_RETURN(const int64_t more, second_->Skip(n - count));
+    return count + more;
+  }
+
+ private:
+  IteratorPtr first_;  // null once it is empty
+  const IteratorPtr second_;
+};
+
 class ConcatNode final : public StepNode {
  public:
   ConcatNode(NodePtr first, NodePtr second)
@@ -233,17 +298,7 @@ class ConcatNode final : public StepNode {
   absl::StatusOr<IteratorPtr> Iterate(int64_t epoch) const override {
     ADJOINT_ASSIGN_OR_RETURN(IteratorPtr first, from_->Iterate(epoch));
     ADJOINT_ASSIGN_OR_RETURN(IteratorPtr second, second_->Iterate(epoch));
-    const auto next =
-        [first = std::shared_ptr<DatasetIterator>(std::move(first)),
-         second = std::shared_ptr<DatasetIterator>(std::move(second))]() mutable -> MaybeElement {
-      if (first != nullptr) {
-        ADJOINT_ASSIGN_OR_RETURN(std::optional<Element> element, first->Next());
-        if (element.has_value()) return element;
-        first = nullptr;
-      }
-      return second->Next();
-    };
-    return std::make_unique<FunctionIterator>(next);
+    return std::make_unique<ConcatIterator>(std::move(first), std::move(second));
   }
   int64_t size() const override {
     const int64_t a = from_->size(), b = second_->size();
@@ -258,6 +313,66 @@ class ConcatNode final : public StepNode {
   const NodePtr second_;
 };
 
+class RepeatIterator final : public DatasetIterator {
+ public:
+  // Passes with the epochs first, first + 1, ...; `count` of them, negative: without an end.
+  RepeatIterator(NodePtr from, int64_t first, int64_t count)
+      : from_(std::move(from)), first_(first), count_(count) {}
+
+  MaybeElement Next() override {
+    while (true) {
+      ADJOINT_ASSIGN_OR_RETURN(const bool more, BeginPass());
+      if (!more) return std::nullopt;
+      ADJOINT_ASSIGN_OR_RETURN(std::optional<Element> element, pass_->Next());
+      any_ = any_ || element.has_value();
+      if (element.has_value()) return element;
+      if (EndPass()) return std::nullopt;
+    }
+  }
+  absl::StatusOr<int64_t> Skip(int64_t n) override {
+    int64_t left = n;
+    while (left > 0) {
+      const int64_t size = from_->size();
+      if (pass_ == nullptr && size > 0) {  // whole passes need not begin
+        int64_t whole = left / size;
+        if (count_ >= 0) whole = std::min(whole, count_ - passes_);
+        passes_ += whole;
+        left -= whole * size;
+        if (left == 0) break;
+      }
+      ADJOINT_ASSIGN_OR_RETURN(const bool more, BeginPass());
+      if (!more) break;
+      ADJOINT_ASSIGN_OR_RETURN(const int64_t count, pass_->Skip(left));
+      any_ = any_ || count > 0;
+      left -= count;
+      if (left > 0 && EndPass()) break;
+    }
+    return n - left;
+  }
+
+ private:
+  // False where there is no pass any more.
+  absl::StatusOr<bool> BeginPass() {
+    if (pass_ != nullptr) return true;
+    if (passes_ == count_) return false;
+    ADJOINT_ASSIGN_OR_RETURN(pass_, from_->Iterate(first_ + passes_));
+    ++passes_;
+    any_ = false;
+    return true;
+  }
+  // True where another pass would be in vain: nothing, without an end, would never come back.
+  bool EndPass() {
+    pass_ = nullptr;
+    return !any_ && count_ < 0;
+  }
+
+  const NodePtr from_;
+  const int64_t first_, count_;
+  int64_t passes_ = 0;  // begun
+  IteratorPtr pass_;    // null between two
+  bool any_ = false;    // the pass has an element
+};
+
 class RepeatNode final : public StepNode {
  public:
   RepeatNode(NodePtr from, int64_t count) : StepNode(std::move(from)), count_(count) {}
@@ -265,25 +380,7 @@ class RepeatNode final : public StepNode {
     // Epochs of what is repeated: those of one pass follow those of the pass before.
     const int64_t first =
         count_ >= 0 ? epoch * count_ : static_cast<int64_t>(static_cast<uint64_t>(epoch) << 24);
-    const auto next = [self = shared_from_this(), this, first, pass = int64_t{0},
-                       from = std::shared_ptr<DatasetIterator>(),
-                       any = false]() mutable -> MaybeElement {
-      while (true) {
-        if (from == nullptr) {
-          if (pass == count_) return std::nullopt;
-          ADJOINT_ASSIGN_OR_RETURN(from, from_->Iterate(first + pass));
-          ++pass;
-          any = false;
-        }
-        ADJOINT_ASSIGN_OR_RETURN(std::optional<Element> element, from->Next());
-        any = any || element.has_value();
-        if (element.has_value()) return element;
-        // Nothing, without an end, would never come back.
-        if (!any && count_ < 0) return std::nullopt;
-        from = nullptr;
-      }
-    };
-    return std::make_unique<FunctionIterator>(next);
+    return std::make_unique<RepeatIterator>(from_, first, count_);
   }
   int64_t size() const override {
     const int64_t n = from_->size();
@@ -317,11 +414,20 @@ absl::StatusOr<std::optional<DatasetIterator::Samples>> DatasetIterator::NextSam
   return Samples{std::move(batch), static_cast<int64_t>(samples.size())};
 }
 
-Dataset Dataset::FromTensors(std::vector<Component> x, std::vector<Component> y) {
+absl::StatusOr<int64_t> DatasetIterator::Skip(int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    ADJOINT_ASSIGN_OR_RETURN(const std::optional<Element> element, Next());
+    if (!element.has_value()) return i;
+  }
+  return n;
+}
+
+Dataset Dataset::FromTensors(std::vector<Component> x, std::vector<Component> y,
+                             std::vector<Component> sample_weight) {
   if (x.empty()) return Dataset(absl::InvalidArgumentError("Dataset::FromTensors: x is empty"));
-  for (const std::vector<Component>* list : {&x, &y}) {
+  for (const std::vector<Component>* list : {&x, &y, &sample_weight}) {
     for (const Component& component : *list) {
-      const char* const name = list == &x ? "x" : "y";
+      const char* const name = list == &x ? "x" : list == &y ? "y" : "sample_weight";
       const Tensor* const tensor = std::get_if<Tensor>(&component);
       if (tensor != nullptr && tensor->shape().rank() == 0) {
         return Dataset(absl::InvalidArgumentError(
@@ -331,12 +437,12 @@ Dataset Dataset::FromTensors(std::vector<Component> x, std::vector<Component> y)
       if (RowsOf(component) != RowsOf(x[0])) {
         return Dataset(absl::InvalidArgumentError(
             absl::StrCat("Dataset::FromTensors: x has ", RowsOf(x[0]), " rows (", ToString(x[0]),
-                         "), but ", list == &x ? "another x" : "y", " has ", RowsOf(component),
+                         "), but ", list == &x ? "another x" : name, " has ", RowsOf(component),
                          " (", ToString(component), "); they must have equally many")));
       }
     }
   }
-  return Dataset(MakeTensorsNode(std::move(x), std::move(y)));
+  return Dataset(MakeTensorsNode({std::move(x), std::move(y), std::move(sample_weight)}));
 }
 
 Dataset Dataset::FromGenerator(std::function<absl::StatusOr<Generator>(int64_t epoch)> make,

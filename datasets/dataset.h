@@ -33,6 +33,11 @@ class DatasetIterator {
   };
   virtual absl::StatusOr<std::optional<Samples>> NextSamples(int64_t n);
 
+  // Passes over `n` elements and returns how many there were: fewer at the end. Where elements can
+  // be counted without being made (tensors, their shuffle, and Map, Batch, Take, Skip, Concat,
+  // Repeat and Prefetch behind them) that is done; elsewhere it is n times Next.
+  virtual absl::StatusOr<int64_t> Skip(int64_t n);
+
  protected:
   int64_t taken_ = 0;  // by NextSamples, to name a sample in errors
 };
@@ -79,7 +84,8 @@ class Dataset {
   static constexpr int64_t kInfinite = -2;
 
   // A sample for each row of the tensors and matrices, of which there must be equally many.
-  static Dataset FromTensors(std::vector<Component> x, std::vector<Component> y = {});
+  static Dataset FromTensors(std::vector<Component> x, std::vector<Component> y = {},
+                             std::vector<Component> sample_weight = {});
   // The same of one sparse matrix.
   static Dataset FromCsr(CsrMatrix x, std::vector<Component> y = {}) {
     return FromTensors({std::move(x)}, std::move(y));
@@ -92,7 +98,8 @@ class Dataset {
                                int64_t size = kUnknown);
 
   // Each element through a function. The second form is for random changes: `random` is a stream of
-  // its own for each element and epoch. Errors get the number of the element in front.
+  // its own for each element and epoch. Errors get the number of the element in front. A function
+  // is not called for elements that are passed over.
   Dataset Map(std::function<absl::StatusOr<Element>(Element)> fn, MapOptions options = {}) const;
   Dataset Map(std::function<absl::StatusOr<Element>(Element, RandomStream random)> fn,
               MapOptions options = {}) const;
@@ -102,7 +109,8 @@ class Dataset {
   Dataset Shuffle(ShuffleOptions options = {}) const;
   // So many samples as one element, see Stack; the last may have fewer. Requires samples.
   Dataset Batch(int64_t batch_size, BatchOptions options = {}) const;
-  // Makes elements ahead, up to so many, on a thread of its own that ends with the pass.
+  // Makes elements ahead, up to so many, from the first that is asked for, on a thread of its own
+  // that ends with the pass.
   Dataset Prefetch(int64_t buffer_size = 2) const;
   // The first `count` elements, or those behind them.
   Dataset Take(int64_t count) const;

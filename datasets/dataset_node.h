@@ -36,8 +36,8 @@ class Dataset::Node : public std::enable_shared_from_this<Node> {
 using NodePtr = std::shared_ptr<const Dataset::Node>;
 using IteratorPtr = std::unique_ptr<DatasetIterator>;
 
-// Requires equally many rows of all, and one component at least.
-NodePtr MakeTensorsNode(std::vector<Component> x, std::vector<Component> y);
+// A row of each component is a sample. Requires equally many rows of all, and an x.
+NodePtr MakeTensorsNode(Element columns);
 NodePtr MakeShuffleNode(NodePtr from, const ShuffleOptions& options);
 NodePtr MakePrefetchNode(NodePtr from, int64_t buffer_size);
 

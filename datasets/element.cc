@@ -101,13 +101,19 @@ int64_t RowsOf(const Component& component) {
 }
 
 std::string ToString(const Element& element) {
-  return absl::StrCat("(", ListToString(element.x), ", ", ListToString(element.y), ")");
+  std::string text = absl::StrCat("(", ListToString(element.x), ", ", ListToString(element.y));
+  if (!element.sample_weight.empty()) {
+    absl::StrAppend(&text, ", ", ListToString(element.sample_weight));
+  }
+  return text + ")";
 }
 
 absl::StatusOr<Element> Stack(absl::Span<const Element> samples, int64_t first) {
   Element batch;
   ADJOINT_ASSIGN_OR_RETURN(batch.x, StackLists(samples, &Element::x, "x", first));
   ADJOINT_ASSIGN_OR_RETURN(batch.y, StackLists(samples, &Element::y, "y", first));
+  ADJOINT_ASSIGN_OR_RETURN(batch.sample_weight,
+                           StackLists(samples, &Element::sample_weight, "sample_weight", first));
   return batch;
 }
 

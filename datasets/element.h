@@ -22,14 +22,16 @@ std::string ToString(const Component& component);
 int64_t RowsOf(const Component& component);
 
 // What a dataset yields: a sample, or a batch of them. `x` are a model's inputs, `y` its targets,
-// mostly one of each; y may be empty. In a sample a tensor has no batch axis and a sparse matrix
-// has one row; in a batch axis 0 counts the samples.
+// mostly one of each; y may be empty. `sample_weight` is empty, or has for each target how much the
+// sample, or each of its steps, counts in training. In a sample a tensor has no batch axis and a
+// sparse matrix has one row; in a batch axis 0 counts the samples.
 struct Element {
   std::vector<Component> x = {};
   std::vector<Component> y = {};
+  std::vector<Component> sample_weight = {};
 };
 
-// "({f32[28,28]}, {u8[]})".
+// "({f32[28,28]}, {u8[]})", with a third list where there are weights.
 std::string ToString(const Element& element);
 
 // One batch of samples: tensors of equal spec get a new first axis, sparse rows follow each other.

@@ -13,17 +13,17 @@
 namespace adjoint::datasets {
 namespace {
 
-// A thread that fills a queue. The last thing it puts there is the end, or an error.
+// A thread that fills a queue, from the first Next on. The last thing it puts there is the end, or
+// an error.
 class PrefetchIterator final : public DatasetIterator {
  public:
   using Result = absl::StatusOr<std::optional<Element>>;
 
   PrefetchIterator(IteratorPtr from, int64_t capacity)
-      : from_(std::move(from)),
-        capacity_(static_cast<size_t>(capacity)),
-        thread_([this] { Fill(); }) {}
+      : from_(std::move(from)), capacity_(static_cast<size_t>(capacity)) {}
 
   ~PrefetchIterator() override {
+    if (!thread_.joinable()) return;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       stop_ = true;
@@ -33,6 +33,7 @@ class PrefetchIterator final : public DatasetIterator {
   }
 
   Result Next() override {
+    if (!thread_.joinable()) thread_ = std::thread([this] { Fill(); });
     std::unique_lock<std::mutex> lock(mutex_);
     filled_.wait(lock, [this] { return !queue_.empty(); });
     if (IsLast(queue_.front())) return queue_.front();  // and stays
@@ -41,6 +42,9 @@ class PrefetchIterator final : public DatasetIterator {
     lock.unlock();
     room_.notify_one();
     return result;
+  }
+  absl::StatusOr<int64_t> Skip(int64_t n) override {
+    return thread_.joinable() ? DatasetIterator::Skip(n) : from_->Skip(n);
   }
 
  private:
@@ -69,7 +73,7 @@ class PrefetchIterator final : public DatasetIterator {
     }
   }
 
-  const IteratorPtr from_;  // of the thread alone
+  const IteratorPtr from_;  // of the thread alone, once there is one
   const size_t capacity_;
   std::mutex mutex_;
   std::condition_variable filled_, room_;

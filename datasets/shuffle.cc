@@ -32,6 +32,11 @@ class RowsIterator final : public DatasetIterator {
     at_ += count;
     return Samples{std::move(batch), static_cast<int64_t>(count)};
   }
+  absl::StatusOr<int64_t> Skip(int64_t n) override {
+    const size_t count = std::min(static_cast<size_t>(n), order_.size() - at_);
+    at_ += count;
+    return static_cast<int64_t>(count);
+  }
 
  private:
   const NodePtr from_;

@@ -11,8 +11,8 @@ namespace {
 
 class TensorsNode final : public Dataset::Node, public RowSource {
  public:
-  TensorsNode(std::vector<Component> x, std::vector<Component> y)
-      : x_(std::move(x)), y_(std::move(y)), rows_(RowsOf(x_[0])) {}
+  explicit TensorsNode(Element columns)
+      : columns_(std::move(columns)), rows_(RowsOf(columns_.x[0])) {}
 
   absl::StatusOr<IteratorPtr> Iterate(int64_t epoch) const override;
   int64_t size() const override { return rows_; }
@@ -56,16 +56,16 @@ class TensorsNode final : public Dataset::Node, public RowSource {
   template <typename Fn>
   absl::StatusOr<Element> Each(Fn fn) const {
     Element element;
-    for (const bool inputs : {true, false}) {
-      for (const Component& from : inputs ? x_ : y_) {
+    for (const auto list : {&Element::x, &Element::y, &Element::sample_weight}) {
+      for (const Component& from : columns_.*list) {
         ADJOINT_ASSIGN_OR_RETURN(Component made, fn(from));
-        (inputs ? element.x : element.y).push_back(std::move(made));
+        (element.*list).push_back(std::move(made));
       }
     }
     return element;
   }
 
-  const std::vector<Component> x_, y_;
+  const Element columns_;
   const int64_t rows_;
 };
 
@@ -84,6 +84,11 @@ class TensorsIterator final : public DatasetIterator {
     at_ += count;
     return Samples{std::move(batch), count};
   }
+  absl::StatusOr<int64_t> Skip(int64_t n) override {
+    const int64_t count = std::min(n, node_->rows() - at_);
+    at_ += count;
+    return count;
+  }
 
  private:
   const std::shared_ptr<const TensorsNode> node_;
@@ -97,8 +102,8 @@ absl::StatusOr<IteratorPtr> TensorsNode::Iterate(int64_t) const {
 
 }  // namespace
 
-NodePtr MakeTensorsNode(std::vector<Component> x, std::vector<Component> y) {
-  return std::make_shared<TensorsNode>(std::move(x), std::move(y));
+NodePtr MakeTensorsNode(Element columns) {
+  return std::make_shared<TensorsNode>(std::move(columns));
 }
 
 }  // namespace adjoint::datasets
