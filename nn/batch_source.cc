@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "datasets/shuffled_order.h"
+#include "nn/weighting.h"
 
 namespace adjoint::nn {
 namespace {
@@ -76,12 +77,29 @@ absl::StatusOr<std::unique_ptr<DatasetBatches>> DatasetBatches::Create(const Dat
         absl::StrCat(kept.what, ": the dataset gives single samples, ", ToString(first),
                      "; make batches of them with Batch"));
   }
-  source->first_x_ = ListOf(first.x);
-  if (kept.targets) source->first_y_ = ListOf(first.y);
-  ADJOINT_RETURN_IF_ERROR(CheckSamples(kept.what, source->first_x_,
-                                       kept.targets ? &source->first_y_ : nullptr, kept.inputs,
-                                       kept.outputs));
+  ADJOINT_ASSIGN_OR_RETURN(Batch batch, source->BatchOf(first, kept.what));
+  source->first_x_ = std::move(batch.x);
+  source->first_y_ = std::move(batch.y);
+  source->first_weight_ = std::move(batch.sample_weight);
   return absl::StatusOr<std::unique_ptr<DatasetBatches>>(std::move(source));
+}
+
+absl::StatusOr<DatasetBatches::Batch> DatasetBatches::BatchOf(const Element& element,
+                                                              absl::string_view what) const {
+  Batch batch{.x = ListOf(element.x), .y = {}, .sample_weight = {}};
+  if (options_.targets) batch.y = ListOf(element.y);
+  ADJOINT_RETURN_IF_ERROR(CheckSamples(what, batch.x, options_.targets ? &batch.y : nullptr,
+                                       options_.inputs, options_.outputs));
+  if (!options_.targets) return batch;
+  batch.sample_weight = ListOf(element.sample_weight);
+  ADJOINT_RETURN_IF_ERROR(
+      CheckWeights(what, batch.sample_weight, batch.x.rows(), options_.outputs));
+  if (!options_.class_weight.empty()) {
+    ADJOINT_ASSIGN_OR_RETURN(
+        batch.sample_weight,
+        ClassWeights(what, options_.class_weight, batch.y.items()[0].dense(), batch.sample_weight));
+  }
+  return batch;
 }
 
 int64_t DatasetBatches::num_batches() const {
@@ -130,22 +148,20 @@ absl::StatusOr<std::optional<BatchSource::Fed>> DatasetBatches::Next() {
     known_batches_ = place_.batch;
     return std::nullopt;
   }
-  const DataList x = ListOf((*element)->x);
-  const DataList y = options_.targets ? ListOf((*element)->y) : DataList();
-  ADJOINT_RETURN_IF_ERROR(CheckSamples(absl::StrCat(options_.what, ", batch ", place_.batch), x,
-                                       options_.targets ? &y : nullptr, options_.inputs,
-                                       options_.outputs));
-  ADJOINT_RETURN_IF_ERROR(CheckSpecs(x, y));
+  ADJOINT_ASSIGN_OR_RETURN(
+      const Batch batch, BatchOf(**element, absl::StrCat(options_.what, ", batch ", place_.batch)));
+  ADJOINT_RETURN_IF_ERROR(CheckSpecs(batch));
   feed_.clear();
-  AppendFeed(x, &feed_);
-  AppendFeed(y, &feed_);
+  AppendFeed(batch.x, &feed_);
+  AppendFeed(batch.y, &feed_);
+  AppendFeed(batch.sample_weight, &feed_);
   feed_.insert(feed_.end(), options_.extra.begin(), options_.extra.end());
   ++taken_;
   ++place_.batch;
-  return Fed{feed_, x.rows()};
+  return Fed{feed_, batch.x.rows()};
 }
 
-absl::Status DatasetBatches::CheckSpecs(const DataList& x, const DataList& y) const {
+absl::Status DatasetBatches::CheckSpecs(const Batch& batch) const {
   const auto check = [&](const Data& item, const ValueSpec& wanted, const char* name) {
     const ValueSpec spec = item.spec();
     bool fits = spec.csr == wanted.csr && spec.tensor.dtype == wanted.tensor.dtype &&
@@ -162,10 +178,21 @@ absl::Status DatasetBatches::CheckSpecs(const DataList& x, const DataList& y) co
         "leaves open"));
   };
   for (size_t i = 0; i < inputs_.size(); ++i) {
-    ADJOINT_RETURN_IF_ERROR(check(x.items()[i], inputs_[i], "x"));
+    ADJOINT_RETURN_IF_ERROR(check(batch.x.items()[i], inputs_[i], "x"));
   }
-  for (size_t i = 0; i < targets_.size(); ++i) {
-    ADJOINT_RETURN_IF_ERROR(check(y.items()[i], {.tensor = targets_[i]}, "y"));
+  for (size_t i = 0; i < targets_.targets.size(); ++i) {
+    ADJOINT_RETURN_IF_ERROR(check(batch.y.items()[i], {.tensor = targets_.targets[i]}, "y"));
+  }
+  if (batch.sample_weight.empty() != targets_.weights.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options_.what, ", batch ", place_.batch, ": it has ",
+                     batch.sample_weight.empty() ? "no sample_weight, but the first batch had"
+                                                 : "sample_weight, but the first batch had none",
+                     "; all batches must have it, or none"));
+  }
+  for (size_t i = 0; i < targets_.weights.size(); ++i) {
+    ADJOINT_RETURN_IF_ERROR(
+        check(batch.sample_weight.items()[i], {.tensor = targets_.weights[i]}, "sample_weight"));
   }
   return absl::OkStatus();
 }

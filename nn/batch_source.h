@@ -2,6 +2,7 @@
 #define ADJOINT_NN_BATCH_SOURCE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,11 +11,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/tensor.h"
 #include "datasets/dataset.h"
 #include "nn/batches.h"
 #include "nn/data.h"
+#include "nn/programs.h"
 
 namespace adjoint::nn {
 
@@ -77,8 +80,9 @@ class DatasetBatches final : public BatchSource {
     size_t inputs = 1, outputs = 1;
     bool targets = true;  // otherwise y is left aside
     int64_t steps = 0;
-    int64_t epoch = 0;               // whose first batch shows what the data are
-    std::vector<Tensor> extra = {};  // appended to every feed
+    int64_t epoch = 0;                            // whose first batch shows what the data are
+    std::map<int64_t, double> class_weight = {};  // of FitOptions
+    std::vector<Tensor> extra = {};               // appended to every feed
   };
   // Makes the first batch. Errors: those of the dataset; samples rather than batches; no end, and
   // no steps; no batch at all; batches that do not suit the model.
@@ -88,8 +92,9 @@ class DatasetBatches final : public BatchSource {
   // The first batch.
   const DataList& x() const { return first_x_; }
   const DataList& y() const { return first_y_; }
+  const DataList& sample_weight() const { return first_weight_; }  // times class weights
   // What all batches must be: the specs that a program is built for. Named dims may vary.
-  void Expect(std::vector<ValueSpec> inputs, std::vector<TensorSpec> targets) {
+  void Expect(std::vector<ValueSpec> inputs, TargetSpecs targets) {
     inputs_ = std::move(inputs);
     targets_ = std::move(targets);
   }
@@ -107,13 +112,18 @@ class DatasetBatches final : public BatchSource {
   // A new pass, of which `skipped` elements are passed over.
   absl::Status Restart(int64_t epoch, int64_t skipped);
   absl::StatusOr<std::optional<datasets::Element>> Take();
-  absl::Status CheckSpecs(const DataList& x, const DataList& y) const;
+  // An element as lists that suit the model, or an error. `what` begins the message.
+  struct Batch {
+    DataList x, y, sample_weight;
+  };
+  absl::StatusOr<Batch> BatchOf(const datasets::Element& element, absl::string_view what) const;
+  absl::Status CheckSpecs(const Batch& batch) const;
 
   const datasets::Dataset dataset_;
   const Options options_;
-  DataList first_x_, first_y_;
+  DataList first_x_, first_y_, first_weight_;
   std::vector<ValueSpec> inputs_;
-  std::vector<TensorSpec> targets_;
+  TargetSpecs targets_;
   std::unique_ptr<datasets::DatasetIterator> iterator_;
   std::optional<datasets::Element> pending_;  // the first of the pass, not taken yet
   int64_t pass_ = 0;                          // epoch of the pass

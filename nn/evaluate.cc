@@ -64,7 +64,8 @@ absl::StatusOr<Logs> Model::Evaluate(const datasets::Dataset& dataset,
   ADJOINT_RETURN_IF_ERROR(CheckCompiled("Evaluate"));
   ADJOINT_RETURN_IF_ERROR(CheckVerbose("Evaluate", options.verbose));
   if (!options.sample_weight.empty()) {
-    return Invalid("Evaluate", "sample_weight is for data in memory");
+    return Invalid("Evaluate",
+                   "sample_weight is for data in memory; elements of a dataset have their own");
   }
   ADJOINT_ASSIGN_OR_RETURN(Feeding feeding, Feed("Evaluate", dataset, /*targets=*/true));
   return EvaluateFrom(std::move(feeding), options);

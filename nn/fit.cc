@@ -48,6 +48,12 @@ absl::Status CheckFitOptions(const FitOptions& options) {
   return absl::OkStatus();
 }
 
+absl::Status CheckClassWeight(const FitOptions& options, size_t outputs) {
+  if (options.class_weight.empty() || outputs == 1) return absl::OkStatus();
+  return Invalid(
+      "Fit", absl::StrCat("class_weight is for models of one output, this one gives ", outputs));
+}
+
 // What a step is fed with after x: targets, then weights.
 DataList Join(const DataList& y, const DataList& weights) {
   std::vector<Data> items = y.items();
@@ -75,20 +81,24 @@ absl::StatusOr<Model::Feeding> Model::Feed(const DataList& x, const DataList* y,
 }
 
 absl::StatusOr<Model::Feeding> Model::Feed(absl::string_view what, const datasets::Dataset& dataset,
-                                           bool targets, int64_t steps, std::vector<Tensor> extra) {
-  const bool trains = !extra.empty();
+                                           bool targets, const FitOptions* fit,
+                                           std::vector<Tensor> extra) {
+  DatasetBatches::Options options{.what = std::string(what),
+                                  .inputs = network_.inputs().size(),
+                                  .outputs = network_.outputs().size(),
+                                  .targets = targets,
+                                  .extra = std::move(extra)};
+  if (fit != nullptr) {
+    options.steps = fit->steps_per_epoch;
+    options.epoch = epochs_trained_;
+    options.class_weight = fit->class_weight;
+  }
   ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<DatasetBatches> batches,
-                           DatasetBatches::Create(dataset, {.what = std::string(what),
-                                                            .inputs = network_.inputs().size(),
-                                                            .outputs = network_.outputs().size(),
-                                                            .targets = targets,
-                                                            .steps = steps,
-                                                            .epoch = trains ? epochs_trained_ : 0,
-                                                            .extra = std::move(extra)}));
+                           DatasetBatches::Create(dataset, std::move(options)));
   Feeding feeding{.batches = nullptr, .inputs = InputSpecs(batches->x()), .targets = {}};
   ADJOINT_RETURN_IF_ERROR(EnsureBuilt(feeding.inputs));
-  if (targets) feeding.targets = SpecsOfTargets(batches->y(), {});
-  batches->Expect(feeding.inputs, feeding.targets.targets);
+  if (targets) feeding.targets = SpecsOfTargets(batches->y(), batches->sample_weight());
+  batches->Expect(feeding.inputs, feeding.targets);
   feeding.batches = std::move(batches);
   return feeding;
 }
@@ -103,6 +113,7 @@ absl::StatusOr<History> Model::Fit(const DataList& x, const DataList& y,
   const size_t inputs = network_.inputs().size(), outputs = network_.outputs().size();
   ADJOINT_RETURN_IF_ERROR(CheckSamples("Fit", x, &y, inputs, outputs));
   ADJOINT_RETURN_IF_ERROR(CheckWeights("Fit", options.sample_weight, x.rows(), outputs));
+  ADJOINT_RETURN_IF_ERROR(CheckClassWeight(options, outputs));
   DataList train_x = x, train_y = y, train_weight = options.sample_weight;
   ValidationData validation = options.validation_data;
   if (options.validation_split > 0) {
@@ -124,13 +135,8 @@ absl::StatusOr<History> Model::Fit(const DataList& x, const DataList& y,
     return Invalid("Fit", absl::StrCat(x.rows(), " samples are more than 2^32 - 1"));
   }
   if (!options.class_weight.empty()) {
-    if (outputs != 1) {
-      return Invalid(
-          "Fit",
-          absl::StrCat("class_weight is for models of one output, this one gives ", outputs));
-    }
-    ADJOINT_ASSIGN_OR_RETURN(
-        train_weight, ClassWeights(options.class_weight, train_y.items()[0].dense(), train_weight));
+    ADJOINT_ASSIGN_OR_RETURN(train_weight, ClassWeights("Fit", options.class_weight,
+                                                        train_y.items()[0].dense(), train_weight));
   }
   const uint64_t seed = options.seed.value_or(seed_);
   ADJOINT_ASSIGN_OR_RETURN(
@@ -148,12 +154,14 @@ absl::StatusOr<History> Model::Fit(const datasets::Dataset& dataset, const FitOp
                    "validation_split is for data in memory; divide a dataset by Take and "
                    "Skip, and give one part as validation_data");
   }
-  if (!options.sample_weight.empty() || !options.class_weight.empty()) {
-    return Invalid("Fit", "sample_weight and class_weight are for data in memory");
+  if (!options.sample_weight.empty()) {
+    return Invalid("Fit",
+                   "sample_weight is for data in memory; elements of a dataset have their own");
   }
+  ADJOINT_RETURN_IF_ERROR(CheckClassWeight(options, network_.outputs().size()));
   const uint64_t seed = options.seed.value_or(seed_);
   ADJOINT_ASSIGN_OR_RETURN(Feeding train,
-                           Feed("Fit", dataset, /*targets=*/true, options.steps_per_epoch,
+                           Feed("Fit", dataset, /*targets=*/true, &options,
                                 {Tensor::Scalar<int64_t>(static_cast<int64_t>(seed))}));
   return FitFrom(std::move(train), options.validation_data, seed, /*shuffle=*/false, options);
 }

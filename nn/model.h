@@ -63,7 +63,7 @@ struct FitOptions {
   int64_t batch_size = 32;
   // Of data in memory: how much each sample, [samples], or each step of it, [samples, steps],
   // counts in the loss and in weighted metrics: a tensor of numbers an output of the model. None:
-  // all count alike.
+  // all count alike. Elements of a dataset have their own (datasets/element.h).
   DataList sample_weight = {};
   // The same by class, for models of one output: a weight for each of the classes 0 to n - 1, which
   // multiplies sample_weight. Validation is not weighed by it.
@@ -90,7 +90,7 @@ struct FitOptions {
 
 struct EvaluateOptions {
   int64_t batch_size = 32;
-  DataList sample_weight = {};  // of data in memory, as in FitOptions
+  DataList sample_weight = {};  // as in FitOptions
   // With the moving averages that the optimizer keeps (ema_momentum of optim/extended.h) in place
   // of the weights, which stay as they are.
   bool use_averages = false;
@@ -139,9 +139,11 @@ class Model {
 
   // Trains on the batches of a dataset; epoch e of the model's life is its pass number e. The
   // options batch_size, shuffle and validation_split have no part in it: a dataset says these
-  // itself. The same samples in the same order, batch size and seed give the same bits as above.
-  // Errors: those of the dataset, with the batch; single samples rather than batches; a batch that
-  // differs from the first in more than its number of samples.
+  // itself. Its samples weigh what its elements' sample_weight and class_weight say. The same
+  // samples in the same order, batch size and seed give the same bits as above. A training that is
+  // resumed passes over the batches it has seen (DatasetIterator::Skip). Errors: those of the
+  // dataset, with the batch; single samples rather than batches; a batch that differs from the
+  // first in more than its number of samples.
   absl::StatusOr<History> Fit(const datasets::Dataset& dataset, const FitOptions& options = {});
 
   // "loss" and the metrics.
@@ -281,9 +283,10 @@ class Model {
   absl::StatusOr<Feeding> Feed(const DataList& x, const DataList* y, int64_t batch_size,
                                std::optional<uint64_t> shuffle_seed = {},
                                std::vector<Tensor> extra = {}, const DataList& weights = {});
-  // The same of a dataset. `what` begins messages.
+  // The same of a dataset; `fit` where it trains. `what` begins messages.
   absl::StatusOr<Feeding> Feed(absl::string_view what, const datasets::Dataset& dataset,
-                               bool targets, int64_t steps = 0, std::vector<Tensor> extra = {});
+                               bool targets, const FitOptions* fit = nullptr,
+                               std::vector<Tensor> extra = {});
   absl::StatusOr<History> FitFrom(Feeding train, const ValidationData& validation, uint64_t seed,
                                   bool shuffle, const FitOptions& options);
   absl::StatusOr<Logs> EvaluateFrom(Feeding feeding, const EvaluateOptions& options);

@@ -1,6 +1,7 @@
 #include "nn/weighting.h"
 
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -111,13 +112,14 @@ absl::Status CheckWeights(absl::string_view what, const DataList& weights, int64
   return absl::OkStatus();
 }
 
-absl::StatusOr<Tensor> ClassWeights(const std::map<int64_t, double>& class_weight, const Tensor& y,
+absl::StatusOr<Tensor> ClassWeights(absl::string_view what,
+                                    const std::map<int64_t, double>& class_weight, const Tensor& y,
                                     const DataList& sample_weight) {
-  constexpr char kWhat[] = "Fit, class_weight";
+  const std::string begin = absl::StrCat(what, ", class_weight");
   std::vector<double> weights;
   for (const auto& [number, weight] : class_weight) {
     if (number != static_cast<int64_t>(weights.size())) {
-      return Invalid(kWhat, absl::StrCat("it has weights for classes ",
+      return Invalid(begin, absl::StrCat("it has weights for classes ",
                                          absl::StrJoin(class_weight, ", ",
                                                        [](std::string* out, const auto& entry) {
                                                          absl::StrAppend(out, entry.first);
@@ -125,14 +127,14 @@ absl::StatusOr<Tensor> ClassWeights(const std::map<int64_t, double>& class_weigh
                                          "; classes are 0 to n - 1, each with a weight"));
     }
     if (!std::isfinite(weight)) {
-      return Invalid(kWhat, absl::StrCat("class ", number, " has weight ", weight,
+      return Invalid(begin, absl::StrCat("class ", number, " has weight ", weight,
                                          "; weights must be finite"));
     }
     weights.push_back(weight);
   }
   const int rank = y.shape().rank();
   if (rank > 2 || (!sample_weight.empty() && sample_weight.items()[0].dense().shape().rank() > 1)) {
-    return Invalid(kWhat, absl::StrCat("targets are ", y.spec().ToString(),
+    return Invalid(begin, absl::StrCat("targets are ", y.spec().ToString(),
                                        "; it takes one class a sample, and no weights of steps"));
   }
   const int64_t rows = y.shape()[0], columns = rank == 2 ? y.shape()[1] : 1;
@@ -151,7 +153,7 @@ absl::StatusOr<Tensor> ClassWeights(const std::map<int64_t, double>& class_weigh
     }
     if (!(number >= 0 && number < static_cast<double>(weights.size())) ||
         number != std::floor(number)) {
-      return Invalid(kWhat, absl::StrCat("sample ", r, " is of class ", number,
+      return Invalid(begin, absl::StrCat("sample ", r, " is of class ", number,
                                          "; there are weights for classes 0 to ",
                                          static_cast<int64_t>(weights.size()) - 1));
     }

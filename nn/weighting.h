@@ -40,8 +40,9 @@ absl::Status CheckWeights(absl::string_view what, const DataList& weights, int64
 
 // The weight of each sample by its class, times `sample_weight` if that has elements. Classes are
 // numbers ([rows] or [rows,1]) or one-hot rows, as in Keras. Errors: classes that are not 0 ..
-// n - 1, a class of y that has no weight, y of more axes.
-absl::StatusOr<Tensor> ClassWeights(const std::map<int64_t, double>& class_weight, const Tensor& y,
+// n - 1, a class of y that has no weight, y of more axes. `what` begins the message.
+absl::StatusOr<Tensor> ClassWeights(absl::string_view what,
+                                    const std::map<int64_t, double>& class_weight, const Tensor& y,
                                     const DataList& sample_weight);
 
 }  // namespace adjoint::nn

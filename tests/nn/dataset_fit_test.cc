@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -121,6 +122,42 @@ TEST(DatasetFitTest, StepsPerEpochGoOnThroughAPass) {
                         "steps_per_epoch 4; Repeat it"));
 }
 
+TEST(DatasetFitTest, WeightsOfSamplesAndClasses) {
+  const ToyData data(100, 10);
+  const std::map<int64_t, double> by_class = {{0, 0.5}, {1, 2}};
+  Tensor weights = Tensor::Empty({DType::kF32, Shape{100}});
+  for (int i = 0; i < 100; ++i)
+    weights.mutable_data<float>()[i] = 0.25f * static_cast<float>(i % 5);
+  const Dataset plain = Dataset::FromTensors({data.x}, {data.y}).Shuffle({.seed = 3});
+  const Dataset weighed = Dataset::FromTensors({data.x}, {data.y}, {weights}).Shuffle({.seed = 3});
+  for (const bool by_sample : {false, true}) {
+    for (const bool classes : {false, true}) {
+      Sequential a = Classifier(), b = Classifier();
+      FitOptions options{.epochs = 2, .batch_size = 32, .verbose = 0};
+      if (classes) options.class_weight = by_class;
+      const auto streamed = b.Fit((by_sample ? weighed : plain).Batch(32).Prefetch(), options);
+      ASSERT_TRUE(streamed.ok()) << streamed.status();
+      if (by_sample) options.sample_weight = weights;
+      const auto memory = a.Fit(data.x, data.y, options);
+      ASSERT_TRUE(memory.ok()) << memory.status();
+      EXPECT_EQ(memory->entries(), streamed->entries());
+      ExpectSameWeights(a, b);
+      const auto logs = a.Evaluate(data.x, data.y, {.sample_weight = weights, .verbose = 0});
+      const auto dataset_logs =
+          b.Evaluate(Dataset::FromTensors({data.x}, {data.y}, {weights}).Batch(32), {.verbose = 0});
+      ASSERT_TRUE(dataset_logs.ok()) << dataset_logs.status();
+      EXPECT_EQ((*logs)["loss"], (*dataset_logs)["loss"]);
+    }
+  }
+  // Through a function of each sample, which sees the weight.
+  const Dataset mapped =
+      weighed.Map([](Element e) -> absl::StatusOr<Element> { return e; }).Batch(32);
+  Sequential a = Classifier(), b = Classifier();
+  ASSERT_TRUE(a.Fit(weighed.Batch(32), {.verbose = 0}).ok());
+  ASSERT_TRUE(b.Fit(mapped, {.verbose = 0}).ok());
+  ExpectSameWeights(a, b);
+}
+
 TEST(DatasetFitTest, ResumesInTheMidstOfAnEpoch) {
   const ToyData data(100, 10);
   const Dataset one_pass =
@@ -208,6 +245,19 @@ TEST(DatasetFitTest, Errors) {
   EXPECT_THAT(fit(samples.Batch(50).Concat(Dataset::FromTensors({wide.x}, {wide.y}).Batch(10))),
               HasSubstr("Fit, batch 2: x is f32[batch,11], but the first batch made it "
                         "f32[batch,10]; batches may differ"));
+  const Tensor ones = Tensor::Zeros({DType::kF32, Shape{100}});
+  EXPECT_EQ(fit(samples.Batch(30), {.sample_weight = ones}),
+            "Fit: sample_weight is for data in memory; elements of a dataset have their own");
+  EXPECT_THAT(fit(samples.Batch(30), {.class_weight = {{0, 1}}}),
+              HasSubstr(" is of class 1; there are weights for classes 0 to 0"));
+  EXPECT_EQ(fit(Dataset::FromTensors({data.x}, {data.y}, {ones, ones}).Batch(30)),
+            "Fit: the model gives 1 outputs, but sample_weight has 2");
+  EXPECT_EQ(
+      fit(samples.Batch(30).Concat(Dataset::FromTensors({data.x}, {data.y}, {ones}).Batch(30))),
+      "Fit, batch 4: it has sample_weight, but the first batch had none; all batches must "
+      "have it, or none");
+  EXPECT_THAT(fit(Dataset::FromTensors({data.x}, {data.y}, {ones.Rows(0, 5)}).Batch(30)),
+              HasSubstr("x has 100 rows (f32[100,10]), but sample_weight has 5 (f32[5])"));
   EXPECT_THAT(Message(model.Fit(data.x, data.y, {.steps_per_epoch = 3}).status()),
               HasSubstr("steps_per_epoch is for datasets"));
   EXPECT_THAT(fit(samples.Batch(3), {.steps_per_epoch = -1}), HasSubstr("must not be negative"));
