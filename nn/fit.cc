@@ -239,7 +239,10 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options) {
   graph::Function& function = *data.train->function;
   std::vector<Tensor>& outputs = data.train->outputs;
   Totals& totals = data.totals;
-  ProgressBar bar = MakeBar(batches.num_batches(), options.verbose, options.out);
+  ProgressBar bar =
+      MakeBar(batches.num_batches(), options.verbose, options.out,
+              {.left = options.epochs - epoch - 1, .epoch_seconds = data.epoch_seconds});
+  const bool whole = data.batch == 0;
   ADJOINT_RETURN_IF_ERROR(batches.Begin({.epoch = epochs_trained_,
                                          .in_fit = epochs_trained_ - data.first_epoch,
                                          .batch = data.batch}));
@@ -277,6 +280,7 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options) {
   }
   for (const auto& callback : options.callbacks) callback->OnEpochEnd(*this, epoch, logs);
   bar.Finish(logs, data.batch);
+  if (whole) data.epoch_seconds = bar.Elapsed();
   data.history.Append(logs);
   ADJOINT_RETURN_IF_ERROR(training_error_);
   ++data.epoch;

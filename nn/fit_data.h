@@ -41,6 +41,7 @@ struct Model::FitData {
   int epoch = 0;
   int64_t batch = 0;
   bool epoch_begun = false;  // its first hooks have been called
+  double epoch_seconds = 0;  // that the last whole epoch took here; 0: none has
 
   int64_t Steps(const graph::VariableStore& variables) const {
     return variables.Find(kStepVariable)->item<int64_t>();

@@ -102,7 +102,16 @@ std::string ProgressBar::Line(int64_t done, const Logs& logs, bool finished, dou
   if (finished) {
     absl::StrAppendFormat(&line, " - %.0fs %s", now - start_, StepTimeText(per_step));
   } else {
-    absl::StrAppend(&line, " - ETA: ", EtaText(per_step * static_cast<double>(steps_ - done)));
+    const double left = per_step * static_cast<double>(steps_ - done);
+    absl::StrAppend(&line, " - ETA: ", EtaText(left));
+    if (options_.run.left > 0) {
+      // Epochs like the last one, or, in the first, like what is seen of it.
+      const double gone = now - start_;
+      const double epoch =
+          options_.run.epoch_seconds > 0 ? options_.run.epoch_seconds : gone + left;
+      absl::StrAppend(
+          &line, " (run: ", EtaText(std::max(left, epoch - gone) + epoch * options_.run.left), ")");
+    }
   }
   return absl::StrCat(line, LogText(logs));
 }

@@ -22,19 +22,34 @@ enum class Verbosity {
 //   30/30 [==============================] - 0s 5ms/step - loss: 0.5084 - binary_accuracy: 0.7813
 //       7/Unknown - 1s 5ms/step - loss: 0.5084
 //
-// (tensorflow/python/keras/utils/generic_utils.py, Progbar.) Redraws at most every 50 ms.
+// (tensorflow/python/keras/utils/generic_utils.py, Progbar.) While an epoch that others follow
+// goes on, the time that the whole training still takes follows its own:
+//
+//   12/30 [===========>..................] - ETA: 3s (run: 1:54) - loss: 0.5084
+//
+// Redraws at most every 50 ms.
 class ProgressBar {
  public:
+  // The epochs that a bar's loop is one of.
+  struct Run {
+    int left = 0;              // epochs after this one
+    double epoch_seconds = 0;  // what one took up to now, validation included; 0: not known
+  };
+
   struct Options {
     std::ostream* out;
     Verbosity verbosity = Verbosity::kBar;
     bool in_place = false;  // `out` is a terminal
+    Run run = {};
     // Seconds since any moment; a steady clock when not given.
     std::function<double()> now = {};
   };
 
   // The clock starts. `steps` is 0 when it is not known.
   ProgressBar(int64_t steps, Options options);
+
+  // Seconds since the bar began.
+  double Elapsed() const { return options_.now() - start_; }
 
   // True when it is time to redraw; costs a look at the clock. False unless in place.
   bool IsDue();

@@ -53,6 +53,27 @@ TEST(ProgressBarTest, RedrawsInPlaceOnATerminal) {
             "\r782/782 [==============================] - 20s 26ms/step - loss: 0.2500\n");
 }
 
+TEST(ProgressBarTest, TellsWhatTheWholeRunTakes) {
+  std::ostringstream out;
+  double now = 0;
+  const auto update = [&](const ProgressBar::Run& run, int64_t done, double seconds) {
+    out.str("");
+    now = 0;
+    ProgressBar bar(40, {.out = &out, .in_place = true, .run = run, .now = [&] { return now; }});
+    now = seconds;
+    bar.Update(done, Logs());
+    return out.str();
+  };
+  // In the first epoch by its own pace: 30 s of it left, and four of 40 s.
+  EXPECT_EQ(update({.left = 4}, 10, 10),
+            "\r10/40 [======>.......................] - ETA: 30s (run: 3:10)");
+  // Then by that of the last one: of 50 s 40 are left, validation among them, and two of 50 s.
+  EXPECT_EQ(update({.left = 2, .epoch_seconds = 50}, 10, 10),
+            "\r10/40 [======>.......................] - ETA: 30s (run: 2:20)");
+  EXPECT_EQ(update({.left = 0, .epoch_seconds = 50}, 10, 10),
+            "\r10/40 [======>.......................] - ETA: 30s");
+}
+
 TEST(ProgressBarTest, WithoutAKnownLength) {
   std::ostringstream out;
   double now = 0;
