@@ -1,5 +1,7 @@
 #include "apps/imdb/attribution.h"
 
+#include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +11,26 @@
 #include "ops/arithmetic.h"
 
 namespace adjoint::apps::imdb {
+namespace {
+
+// How much room a row of `entries` gets, so that reviews of nearly all lengths are run by one
+// executable: the shares have the room's extent, and the kernels stop at the row's end.
+int64_t RoomFor(int64_t entries) {
+  int64_t room = 1024;
+  while (room < entries) room *= 2;
+  return room;
+}
+
+// The tensor, zeros behind it.
+Tensor Padded(const Tensor& tensor, int64_t room) {
+  Tensor padded = Tensor::Zeros({tensor.dtype(), Shape{room}});
+  if (tensor.bytes() > 0) {
+    std::memcpy(padded.mutable_raw(), tensor.raw(), static_cast<size_t>(tensor.bytes()));
+  }
+  return padded;
+}
+
+}  // namespace
 
 absl::StatusOr<Attribution> Attribution::Create(const nn::Model& model, const nn::ValueSpec& input,
                                                 const Choice& choice) {
@@ -41,17 +63,19 @@ absl::StatusOr<Attribution> Attribution::Create(const nn::Model& model, const nn
   program.states = states.bindings();
   ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<graph::Function> function,
                            graph::Function::Create(std::move(program)));
-  return Attribution(std::move(function));
+  return Attribution(std::move(function), x.is_csr() && !choice);
 }
 
 absl::StatusOr<Attribution::Result> Attribution::Run(nn::Model& model, const nn::Data& x) {
   std::vector<Tensor> inputs, outputs;
   if (x.is_csr()) {
-    graph::AppendFeed(x.csr(), &inputs);
+    const int64_t room = RoomFor(x.csr().values().size());
+    inputs = {x.csr().ranges(), Padded(x.csr().columns(), room), Padded(x.csr().values(), room)};
   } else {
     inputs.push_back(x.dense());
   }
   ADJOINT_RETURN_IF_ERROR(function_->Run(inputs, &model.mutable_variables(), &outputs));
+  if (parts_are_entries_) outputs[2] = outputs[2].Rows(0, x.csr().values().size());
   return Result{.probability = outputs[0].ValueAt(0),
                 .logit = outputs[1].ValueAt(0),
                 .shares = std::move(outputs[2])};

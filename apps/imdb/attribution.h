@@ -34,14 +34,16 @@ class Attribution {
     double logit = 0;
     Tensor shares;  // f32, of the shape of the parts
   };
-  // For one sample. Requires the model of Create.
+  // For one sample. Requires the model of Create. Compiles at the first call, and where a sparse
+  // sample has more entries than any before and more than 1,024.
   absl::StatusOr<Result> Run(nn::Model& model, const nn::Data& x);
 
  private:
-  explicit Attribution(std::unique_ptr<graph::Function> function)
-      : function_(std::move(function)) {}
+  Attribution(std::unique_ptr<graph::Function> function, bool parts_are_entries)
+      : function_(std::move(function)), parts_are_entries_(parts_are_entries) {}
 
   std::unique_ptr<graph::Function> function_;
+  bool parts_are_entries_;  // of a sparse input
 };
 
 }  // namespace adjoint::apps::imdb

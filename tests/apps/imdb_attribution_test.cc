@@ -42,6 +42,29 @@ TEST(AttributionTest, OfALinearModelIsItsTerms) {
   EXPECT_NEAR(result->logit, Logit(model, x), 1e-5);
 }
 
+TEST(AttributionTest, RowsOfAllLengths) {
+  nn::Sequential model({nn::Dense(1, {.activation = "sigmoid"})}, {.seed = 3});
+  const auto row = [](int entries) {
+    std::vector<int64_t> offsets = {0, entries};
+    std::vector<int32_t> columns;
+    for (int i = 0; i < entries; ++i) columns.push_back(2 * i);
+    return *CsrMatrix::Create(5000, offsets, columns);
+  };
+  ASSERT_TRUE(model.Build(row(1)).ok());
+  const Tensor& kernel = *model.variables().Find("dense/kernel");
+  auto attribution = Attribution::Create(model, nn::Data(row(1)).spec());
+  ASSERT_TRUE(attribution.ok()) << attribution.status();
+  for (const int entries : {0, 1, 7, 1024, 1025, 2500, 3}) {
+    const auto result = attribution->Run(model, row(entries));
+    ASSERT_TRUE(result.ok()) << result.status();
+    ASSERT_EQ(result->shares.size(), entries);
+    for (int i = 0; i < entries; ++i) {
+      ASSERT_EQ(result->shares.ValueAt(i), kernel.ValueAt(2 * i)) << entries << " " << i;
+    }
+    EXPECT_NEAR(result->logit, Logit(model, row(entries)), 1e-5);
+  }
+}
+
 TEST(AttributionTest, OfADeepModelIsItsGradientTimesItsInput) {
   nn::Sequential model({nn::Dense(5, {.activation = "tanh"}), nn::Dropout(0.5),
                         nn::Dense(1, {.activation = "sigmoid"})},
