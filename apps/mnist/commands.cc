@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "apps/chart.h"
 #include "apps/console.h"
+#include "apps/mnist/augment.h"
 #include "apps/mnist/digits.h"
 #include "apps/mnist/mistakes.h"
 #include "apps/mnist/network.h"
@@ -115,15 +116,21 @@ absl::Status RunTrain(const Options& options) {
     std::cout << ", validating on the last " << report::Thousands(options.validation);
   }
   std::cout << ": " << options.epochs << (options.epochs == 1 ? " epoch" : " epochs")
-            << " of batches of " << options.batch_size << "\n";
+            << " of batches of " << options.batch_size
+            << (VariesDigits(options) ? ", images varied at random" : "") << "\n";
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   nn::FitOptions fit;
   fit.epochs = options.epochs;
   fit.batch_size = options.batch_size;
   if (options.validation > 0) fit.validation_data = {x.Rows(train, n), y.Rows(train, n)};
   const Stopwatch watch;
-  ADJOINT_ASSIGN_OR_RETURN(const nn::History history,
-                           model.Fit(x.Rows(0, train), y.Rows(0, train), fit));
+  ADJOINT_ASSIGN_OR_RETURN(
+      const nn::History history,
+      VariesDigits(options)
+          ? model.Fit(VariedBatches(data.train.images.Rows(0, train), y.Rows(0, train),
+                                    options.batch_size, options.seed),
+                      fit)
+          : model.Fit(x.Rows(0, train), y.Rows(0, train), fit));
   const double seconds = watch.Seconds();
   std::cout << absl::StrFormat("Trained in %.1f s\n", seconds);
   ADJOINT_RETURN_IF_ERROR(ShowHistory(history, options.out));

@@ -1,5 +1,6 @@
 #include "apps/mnist/network.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -24,17 +25,16 @@ std::vector<nn::LayerHandle> DenseLayers() {
 std::vector<nn::LayerHandle> ConvLayers() {
   const nn::ConvLayerOptions relu = {.activation = "relu"};
   return {nn::Input({kSide, kSide, 1}),
-          nn::Conv2D(32, 3, relu),
-          nn::Conv2D(32, 3, relu),
+          nn::Conv2D(32, 5, relu),
           nn::MaxPooling2D(),
-          nn::Dropout(0.25),
+          nn::BatchNormalization(),
           nn::Conv2D(64, 3, relu),
           nn::Conv2D(64, 3, relu),
           nn::MaxPooling2D(),
-          nn::Dropout(0.25),
+          nn::BatchNormalization(),
           nn::Flatten(),
           nn::Dense(256, {.activation = "relu"}),
-          nn::Dropout(0.5),
+          nn::Dropout(0.4),
           nn::Dense(kClasses, {.activation = "softmax"})};
 }
 
@@ -52,13 +52,16 @@ absl::StatusOr<nn::Model> MakeModel(const Options& options, int64_t train_size) 
   nn::Sequential model(ConvLayers(), named);
   const int64_t steps = (train_size + options.batch_size - 1) / options.batch_size;
   optim::Extensions extended;
-  extended.schedule = optim::CosineDecay(
-      {.initial_learning_rate = 0.001,
-       .decay_steps = static_cast<double>(steps) * static_cast<double>(options.epochs)});
+  extended.schedule =
+      optim::OneCycle({.max_learning_rate = 0.003,
+                       .total_steps = std::max(
+                           2.0, static_cast<double>(steps) * static_cast<double>(options.epochs))});
   ADJOINT_RETURN_IF_ERROR(
       model.Compile(optim::Extended(optim::MakeAdam(), extended), kLoss, {kAccuracy}));
   return nn::Model(std::move(model));
 }
+
+bool VariesDigits(const Options& options) { return options.network == "conv"; }
 
 absl::Status SaveModel(nn::Model& model, const std::string& source, const std::string& path) {
   ADJOINT_RETURN_IF_ERROR(model.SetSection(kSection, source));

@@ -16,9 +16,13 @@ inline constexpr char kAccuracy[] = "accuracy";
 // 28, 28, 1] gives the probabilities of the ten digits.
 //
 //   dense  512 relu units, ten softmax units, RMSprop: the book's, chapter 2
-//   conv   two convolutions of 32 maps, pooling, two of 64, pooling, 256 relu units; Adam, whose
-//          rate falls to zero along a cosine
+//   conv   a convolution of 32 maps, pooling, two of 64, pooling, 256 relu units; batch
+//          normalization after each pooling, dropout before the output; Adam, whose rate rises and
+//          falls in one cycle (optim/schedule.h)
 absl::StatusOr<nn::Model> MakeModel(const Options& options, int64_t train_size);
+
+// Whether the network is trained on digits varied at random (apps/mnist/augment.h).
+bool VariesDigits(const Options& options);
 
 // A model that Save wrote, with what it was trained on. Errors: those of reading, and a model of
 // other inputs or outputs.

@@ -59,13 +59,13 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
          "Training images, the last ones, that validate rather than train [0]")
       ->check(WholeNumber(0, 1 << 30));
   option("--network", o.network, "dense|conv", "Training",
-         "dense: 512 relu units, as in the book; conv: four convolutions, with\ndropout [dense]")
+         "dense: 512 relu units, as in the book; conv: three convolutions, trained on\nimages "
+         "varied at random [dense]")
       ->check([](const std::string& text) -> std::string {
         if (text == "dense" || text == "conv") return "";
         return absl::StrCat("wants dense or conv, not '", text, "'");
       });
-  option("--epochs", o.epochs, "N", "Training",
-         "Rounds over the training images [dense 5, conv 12]")
+  option("--epochs", o.epochs, "N", "Training", "Rounds over the training images [dense 5, conv 8]")
       ->check(WholeNumber(1, 1000000));
   option("--batch_size", o.batch_size, "N", "Training", "Images a step [128]")
       ->check(WholeNumber(1, 1 << 30));
@@ -120,7 +120,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
   o.model_given = model->count() > 0;
   if (o.model_given && o.model.empty()) return UsageError("--model has no value");
   if (o.model.empty()) o.model = absl::StrCat(o.out, "/mnist.model");
-  if (o.epochs == 0) o.epochs = o.network == "conv" ? 12 : 5;
+  if (o.epochs == 0) o.epochs = o.network == "conv" ? 8 : 5;
   if (evaluate->parsed()) o.command = Command::kEvaluate;
   if (predict->parsed()) {
     o.command = Command::kPredict;

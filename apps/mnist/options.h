@@ -17,7 +17,7 @@ struct Options {
 
   std::string data;  // empty: see datasets/mnist.h, LoadOptions
   std::string network = "dense";
-  int epochs = 0;  // never 0 once parsed: 5 for dense, 12 for conv
+  int epochs = 0;  // never 0 once parsed: 5 for dense, 8 for conv
   int64_t batch_size = 128;
   int64_t validation = 0;  // training images kept for validation, the last ones
   uint64_t seed = 1;
