@@ -2,7 +2,6 @@
 // predictions.
 
 #include <csignal>
-#include <exception>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -10,7 +9,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_replace.h"
 #include "apps/console.h"
 #include "apps/imdb/commands.h"
 #include "apps/imdb/notebook.h"
@@ -24,8 +22,7 @@
 namespace adjoint::apps::imdb {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
+constexpr char kProgram[] = "imdb";
 
 absl::Status RunCommand(const Options& options) {
   switch (options.command) {
@@ -76,35 +73,21 @@ absl::Status Run(const Options& options) {
   return session->Save();
 }
 
-int Fail(absl::string_view message, int code) {
-  std::cout.flush();
-  std::cerr << "imdb: " << absl::StrReplaceAll(message, {{"\n", "; "}}) << std::endl;
-  return code;
-}
-
 int Main(std::vector<std::string> args) {
   // A reader that is gone is an error of writing, not the end of the process amid a file.
   std::signal(SIGPIPE, SIG_IGN);
   // Standard input is asked what it has at hand, which only its own buffer knows.
   std::ios::sync_with_stdio(false);
   const absl::StatusOr<CommandLine> line = ParseCommandLine(std::move(args));
-  if (!line.ok()) return Fail(line.status().message(), kUsage);
-  if (!line->help.empty()) {
-    std::cout << line->help << std::flush;
-    return std::cout ? 0 : kFailed;
-  }
-  const absl::Status status = Run(line->options);
-  return status.ok() ? 0 : Fail(status.message(), kFailed);
+  if (!line.ok()) return Fail(kProgram, line.status().message(), kExitUsage);
+  if (!line->help.empty()) return PrintHelp(line->help);
+  return ExitCode(kProgram, Run(line->options));
 }
 
 }  // namespace
 }  // namespace adjoint::apps::imdb
 
 int main(int argc, char** argv) {
-  try {
-    return adjoint::apps::imdb::Main({argv + 1, argv + argc});
-  } catch (const std::exception& error) {  // no memory, mostly
-    std::cerr << "imdb: " << error.what() << std::endl;
-    return 1;
-  }
+  using namespace adjoint::apps;
+  return RunMain(imdb::kProgram, argc, argv, imdb::Main);
 }

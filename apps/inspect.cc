@@ -4,11 +4,7 @@
 //
 // Exit codes: 0; 1 when a file cannot be read or written; 2 for a mistake in the command line.
 
-#include <unistd.h>
-
 #include <cstdint>
-#include <cstdlib>
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -19,8 +15,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "apps/console.h"
 #include "apps/inspect/contents.h"
 #include "core/io/file.h"
 #include "core/status_macros.h"
@@ -28,8 +24,7 @@
 namespace adjoint::apps::inspect {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
+constexpr char kProgram[] = "inspect";
 constexpr char kUsageText[] =
     "usage: inspect FILE [--stats] [--graph=NAME] [--dot=PATH] [--svg=PATH]\n"
     "Shows what is in a model or checkpoint of Adjoint, an ONNX model, or a .safetensors, .npz or\n"
@@ -38,12 +33,6 @@ constexpr char kUsageText[] =
     "  --dot=PATH    writes a graph in the language of Graphviz\n"
     "  --svg=PATH    writes a drawing of a graph\n"
     "  --graph=NAME  which graph: 'layers' of a network, or a program; the first when not given\n";
-
-int Fail(absl::string_view message, int code) {
-  std::cout.flush();
-  std::cerr << "inspect: " << absl::StrReplaceAll(message, {{"\n", "; "}}) << std::endl;
-  return code;
-}
 
 struct Arguments {
   std::string file;
@@ -114,35 +103,24 @@ absl::Status Run(const Arguments& arguments) {
       std::cout << "Graph '" << Printable(picture->name) << "' drawn in " << arguments.svg << "\n";
     }
   }
-  std::cout.flush();
-  return std::cout ? absl::OkStatus() : absl::UnavailableError("cannot write to standard output");
+  return FlushOutput();
 }
 
 int Main(const std::vector<std::string>& args) {
   for (const std::string& arg : args) {
-    if (arg != "--help" && arg != "-h") continue;
-    std::cout << kUsageText << std::flush;
-    return std::cout ? 0 : kFailed;
+    if (arg == "--help" || arg == "-h") return PrintHelp(kUsageText);
   }
   const absl::StatusOr<Arguments> arguments = Parse(args);
-  if (!arguments.ok()) return Fail(arguments.status().message(), kUsage);
-  // Relative paths are meant from where the user stands; `bazel run` changes the folder.
-  const char* const here = std::getenv("BUILD_WORKING_DIRECTORY");
-  if (here != nullptr && chdir(here) != 0) {
-    return Fail(absl::StrCat("cannot enter '", here, "'"), kFailed);
-  }
-  const absl::Status status = Run(*arguments);
-  return status.ok() ? 0 : Fail(status.message(), kFailed);
+  if (!arguments.ok()) return Fail(kProgram, arguments.status().message(), kExitUsage);
+  const absl::Status entered = EnterUsersFolder();
+  if (!entered.ok()) return Fail(kProgram, entered.message());
+  return ExitCode(kProgram, Run(*arguments));
 }
 
 }  // namespace
 }  // namespace adjoint::apps::inspect
 
 int main(int argc, char** argv) {
-  try {
-    return adjoint::apps::inspect::Main({argv + 1, argv + argc});
-  } catch (const std::exception& error) {  // no memory, mostly
-    std::cerr << "inspect: " << error.what() << std::endl;
-    return 1;
-  }
+  using namespace adjoint::apps;
+  return RunMain(inspect::kProgram, argc, argv, inspect::Main);
 }

@@ -6,12 +6,8 @@
 // printed for each test that does not pass. Exit codes: 0 when none failed, 1 otherwise, 2 for a
 // mistake in the command line.
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -25,14 +21,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "apps/conformance/conformance.h"
+#include "apps/console.h"
 #include "core/io/file.h"
 #include "core/status_macros.h"
 
 namespace adjoint::apps::conformance {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
+constexpr char kProgram[] = "onnx_conformance";
 constexpr char kUsageText[] =
     "usage: onnx_conformance DIR [--json=PATH]\n"
     "Runs every ONNX test (a folder with model.onnx and test_data_set_*) under DIR, a folder or "
@@ -70,10 +66,8 @@ std::string OneLine(absl::string_view text) {
   return line;
 }
 
-int Fail(absl::string_view message, int code) {
-  std::cout.flush();
-  std::cerr << "onnx_conformance: " << OneLine(message) << std::endl;
-  return code;
+int FailLegibly(absl::string_view message, int code = kExitFailed) {
+  return Fail(kProgram, OneLine(message), code);
 }
 
 struct Arguments {
@@ -122,40 +116,35 @@ int Report(const std::vector<Test>& tests, const std::string& json_path) {
     const std::string text =
         report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     const absl::Status written = io::WriteFileAtomically(json_path, text);
-    if (!written.ok()) return Fail(written.message(), kFailed);
+    if (!written.ok()) return FailLegibly(written.message());
   }
-  if (!std::cout) return Fail("cannot write to standard output", kFailed);
-  return failed == 0 ? 0 : kFailed;
+  if (!std::cout) return FailLegibly("cannot write to standard output");
+  return failed == 0 ? 0 : kExitFailed;
 }
 
 int Main(const std::vector<std::string>& args) {
   for (const std::string& arg : args) {
-    if (arg != "--help" && arg != "-h") continue;
-    std::cout << kUsageText << std::flush;
-    return std::cout ? 0 : kFailed;
+    if (arg == "--help" || arg == "-h") return PrintHelp(kUsageText);
   }
   const absl::StatusOr<Arguments> arguments = Parse(args);
-  if (!arguments.ok()) return Fail(arguments.status().message(), kUsage);
-  // Relative paths are meant from where the user stands; `bazel run` changes the folder.
-  const char* const here = std::getenv("BUILD_WORKING_DIRECTORY");
-  if (here != nullptr && chdir(here) != 0) {
-    return Fail(absl::StrCat("cannot enter '", here, "'"), kFailed);
-  }
+  if (!arguments.ok()) return FailLegibly(arguments.status().message(), kExitUsage);
+  const absl::Status entered = EnterUsersFolder();
+  if (!entered.ok()) return FailLegibly(entered.message());
   std::string root = arguments->tests;
   std::optional<UnpackedArchive> unpacked;
   std::error_code error;
   if (std::filesystem::is_regular_file(root, error)) {
     absl::StatusOr<UnpackedArchive> archive = UnpackedArchive::Unpack(root);
-    if (!archive.ok()) return Fail(archive.status().message(), kUsage);
+    if (!archive.ok()) return FailLegibly(archive.status().message(), kExitUsage);
     unpacked.emplace(*std::move(archive));
     root = unpacked->folder();
   }
   const absl::StatusOr<std::vector<Test>> tests = FindTests(root);
-  if (!tests.ok()) return Fail(tests.status().message(), kUsage);
+  if (!tests.ok()) return FailLegibly(tests.status().message(), kExitUsage);
   if (tests->empty()) {
-    return Fail(
+    return FailLegibly(
         absl::StrCat("there is no test (a folder with model.onnx) under '", arguments->tests, "'"),
-        kUsage);
+        kExitUsage);
   }
   return Report(*tests, arguments->json);
 }
@@ -164,10 +153,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace adjoint::apps::conformance
 
 int main(int argc, char** argv) {
-  try {
-    return adjoint::apps::conformance::Main({argv + 1, argv + argc});
-  } catch (const std::exception& error) {  // no memory, mostly
-    std::cerr << "onnx_conformance: " << error.what() << std::endl;
-    return 1;
-  }
+  using namespace adjoint::apps;
+  return RunMain(conformance::kProgram, argc, argv, conformance::Main);
 }

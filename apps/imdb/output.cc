@@ -1,14 +1,9 @@
 #include "apps/imdb/output.h"
 
-#include <cerrno>
-#include <filesystem>
-#include <iostream>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "core/io/file.h"
-#include "core/status_macros.h"
 
 namespace adjoint::apps::imdb {
 
@@ -43,19 +38,5 @@ int AccuracyTagger::overflow(int byte) {
 }
 
 int AccuracyTagger::sync() { return target_->pubsync(); }
-
-absl::Status FlushOutput() {
-  errno = 0;
-  if (std::cout.flush()) return absl::OkStatus();
-  constexpr char kMessage[] = "cannot write to standard output";
-  // A stream that failed earlier has forgotten why.
-  return errno == 0 ? absl::UnavailableError(kMessage) : absl::ErrnoToStatus(errno, kMessage);
-}
-
-absl::Status CheckWritable(const std::string& path) {
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty()) ADJOINT_RETURN_IF_ERROR(io::MakeFolders(folder.string()));
-  return io::AtomicFileWriter::Create(path).status();
-}
 
 }  // namespace adjoint::apps::imdb

@@ -5,7 +5,7 @@
 #include <streambuf>
 #include <string>
 
-#include "absl/status/status.h"
+#include "apps/console.h"  // IWYU pragma: export
 
 namespace adjoint::apps::imdb {
 
@@ -28,13 +28,6 @@ class AccuracyTagger final : public std::streambuf {
   const std::string tag_;
   std::string line_;  // so far, since the last line break or carriage return
 };
-
-// Flushes standard output. An error when it cannot be written, such as when its reader is gone.
-absl::Status FlushOutput();
-
-// Whether a file can come to be at `path`; makes its folder where that is missing. For finding out
-// before an hour of training rather than after it.
-absl::Status CheckWritable(const std::string& path);
 
 }  // namespace adjoint::apps::imdb
 
