@@ -15,6 +15,12 @@ ADJOINT_KERNEL_COPTS = [
     "-fno-thread-jumps",
 ]
 
+# Tests are glue around optimised libraries: a third of the time that compiling them takes is saved.
+_TEST_COPTS = select({
+    str(Label("//third_party:optimized")): ["-O1"],
+    "//conditions:default": [],
+})
+
 _SANITIZER_DEFAULTS = Label("//third_party:sanitizer_defaults")
 
 def adjoint_cc_library(name, copts = [], **kwargs):
@@ -22,7 +28,8 @@ def adjoint_cc_library(name, copts = [], **kwargs):
 
     An archive alone: with a shared object beside it every file would be compiled twice.
     """
-    cc_library(name = name, copts = _COPTS + copts, linkstatic = True, **kwargs)
+    test_copts = _TEST_COPTS if kwargs.get("testonly") else []
+    cc_library(name = name, copts = _COPTS + test_copts + copts, linkstatic = True, **kwargs)
 
 def adjoint_cc_binary(name, copts = [], deps = [], **kwargs):
     """cc_binary with warnings as errors."""
@@ -42,7 +49,7 @@ def adjoint_cc_test(name, copts = [], deps = [], size = "small", linkstatic = Tr
     cc_test(
         name = name,
         size = size,
-        copts = _COPTS + copts,
+        copts = _COPTS + _TEST_COPTS + copts,
         linkstatic = linkstatic,
         deps = deps + ["@googletest//:gtest_main", _SANITIZER_DEFAULTS],
         **kwargs
