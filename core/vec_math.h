@@ -250,41 +250,52 @@ ADJOINT_INLINE float Erf(float x) {
   return __builtin_copysignf(y, x);
 }
 
-// x^y, with C's special cases. Computed in double as 2^(y log2 |x|).
-ADJOINT_INLINE float Pow(float x, float y) {
-  const double xd = __builtin_fabs(static_cast<double>(x));
-  const double yd = static_cast<double>(y);
-  const double inf = __builtin_inf();
+namespace internal {
 
-  // log2 |x| = e + 2 atanh(s) / ln 2, s = (m - 1) / (m + 1); relative error 2^-45. Subnormal floats
-  // are normal doubles.
+// log2(x) for x >= 0 from f32, whose subnormal numbers are normal doubles: e + 2 atanh(s) / ln 2,
+// s = (m - 1) / (m + 1); relative error 2^-45. -inf for 0. What it gives for numbers below means
+// nothing.
+ADJOINT_INLINE double Log2Of(double x) {
+  const double inf = __builtin_inf();
   const uint64_t sqrt_half = 0x3fe6a09e00000000u;
-  const uint64_t b = internal::Bits(xd) + (0x3ff0000000000000u - sqrt_half);
-  const double e = internal::FromBits((b >> 52) | 0x4330000000000000u) - (0x1p52 + 1023.0);
-  const double m = internal::FromBits((b & 0x000fffffffffffffu) + sqrt_half);
+  const uint64_t b = Bits(x) + (0x3ff0000000000000u - sqrt_half);
+  const double e = FromBits((b >> 52) | 0x4330000000000000u) - (0x1p52 + 1023.0);
+  const double m = FromBits((b & 0x000fffffffffffffu) + sqrt_half);
   const double s = (m - 1.0) / (m + 1.0);
   const double z = s * s;
   const double z2 = z * z;
   const double p = (2.8853900817778486 + z * 0.96179669411600399) +
                    z2 * ((0.57707794155256631 + z * 0.41220933810099292) +
                          z2 * (0.31990204063692607 + z * 0.28295429618479923));
-  double log2x = s * p + e;
-  log2x = xd < inf ? log2x : xd;
-  log2x = xd == 0.0 ? -inf : log2x;
+  double y = s * p + e;
+  y = x < inf ? y : x;
+  return x == 0.0 ? -inf : y;
+}
 
-  double t = yd * log2x;
-  t = t > 200.0 ? 200.0 : t;
-  t = t < -200.0 ? -200.0 : t;
-  const double shifted = t + internal::kRound64;
-  const double f = t - (shifted - internal::kRound64);
-  // 2^f, relative error 2^-34.5.
+// 2^t for |t| <= 200, relative error 2^-34.5.
+ADJOINT_INLINE double Exp2Of(double t) {
+  const double shifted = t + kRound64;
+  const double f = t - (shifted - kRound64);
   const double f2 = f * f;
   const double low = (0.99999999996107258 + f * 0.69314718073115233) +
                      f2 * (0.24022651204158454 + f * 0.055504103472767803);
   const double high = (0.0096180264419853632 + f * 0.0013333925481728859) +
                       f2 * (0.00015469553178318896 + f * 1.52017185483532e-05);
   const double q = low + f2 * f2 * high;
-  double r = q * internal::FromBits((internal::Bits(shifted) + 1023u) << 52);
+  return q * FromBits((Bits(shifted) + 1023u) << 52);
+}
+
+}  // namespace internal
+
+// x^y, with C's special cases. Computed in double as 2^(y log2 |x|).
+ADJOINT_INLINE float Pow(float x, float y) {
+  const double xd = __builtin_fabs(static_cast<double>(x));
+  const double yd = static_cast<double>(y);
+  const double inf = __builtin_inf();
+  double t = yd * internal::Log2Of(xd);
+  t = t > 200.0 ? 200.0 : t;
+  t = t < -200.0 ? -200.0 : t;
+  double r = internal::Exp2Of(t);
   // (-1)^y for infinite y.
   const double unit = yd == yd ? 1.0 : yd;
   r = xd == 1.0 ? unit : r;
@@ -308,8 +319,13 @@ ADJOINT_INLINE float Pow(float x, float y) {
 
 namespace internal {
 
-// sin(x + quadrants pi/2), in double: polynomials of Taylor's, which err by 2^-28 up to pi/4.
-ADJOINT_INLINE float SinOfQuadrant(float x, uint64_t quadrants) {
+// x = number pi/2 + r, |r| <= pi/4, with the sine and cosine of r in double: polynomials of
+// Taylor's, which err by 2^-28. Of `number` the low bits count.
+struct Quadrant {
+  double sin, cos;
+  uint64_t number;
+};
+ADJOINT_INLINE Quadrant QuadrantOf(float x) {
   // pi/2 in two parts: the first has 33 bits, so that n times it is exact for n < 2^20.
   constexpr double kHalfPiHi = 0x1.921fb544p0, kHalfPiLo = 0x1.0b4611a626331p-34;
   const double xd = static_cast<double>(x);
@@ -322,9 +338,15 @@ ADJOINT_INLINE float SinOfQuadrant(float x, uint64_t quadrants) {
       r * (1.0 + (z * (-1.0 / 6 + z * (1.0 / 120)) + z * z2 * (-1.0 / 5040 + z * (1.0 / 362880))));
   const double cos = (1.0 - 0.5 * z) +
                      z2 * ((1.0 / 24 - z * (1.0 / 720)) + z2 * (1.0 / 40320 - z * (1.0 / 3628800)));
-  const uint64_t quadrant = Bits(shifted) + quadrants;
+  return {sin, cos, Bits(shifted)};
+}
+
+// sin(x + quadrants pi/2).
+ADJOINT_INLINE float SinOfQuadrant(float x, uint64_t quadrants) {
+  const Quadrant q = QuadrantOf(x);
+  const uint64_t quadrant = q.number + quadrants;
   const uint64_t odd = uint64_t{0} - (quadrant & 1);
-  const uint64_t y = (Bits(sin) & ~odd) | (Bits(cos) & odd);
+  const uint64_t y = (Bits(q.sin) & ~odd) | (Bits(q.cos) & odd);
   return static_cast<float>(FromBits(y ^ ((quadrant & 2) << 62)));
 }
 

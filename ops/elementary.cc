@@ -6,6 +6,7 @@
 
 #include "core/simd.h"
 #include "core/vec_math.h"
+#include "core/vec_math_wide.h"
 #include "ops/arithmetic.h"
 #include "ops/elementwise.h"
 
@@ -17,7 +18,7 @@ using List = std::vector<Cotangent>;
 constexpr double kLn2 = 0.69314718055994530942;
 constexpr double kLn10 = 2.30258509299404568402;
 
-// Functions of core/vec_math.h, and of the C library, by name.
+// Functions of core/vec_math.h and core/vec_math_wide.h by name.
 #define ADJOINT_VECTOR_FN(Name)       \
   struct Name##Fn {                   \
     template <typename T>             \
@@ -25,27 +26,20 @@ constexpr double kLn10 = 2.30258509299404568402;
       return vec::Name(x);            \
     }                                 \
   }
-#define ADJOINT_LIBM_FN(Name, function)                                            \
-  struct Name##Fn {                                                                \
-    static ADJOINT_INLINE float Of(float x) { return __builtin_##function##f(x); } \
-    static ADJOINT_INLINE double Of(double x) { return __builtin_##function(x); }  \
-  }
 ADJOINT_VECTOR_FN(Expm1);
 ADJOINT_VECTOR_FN(Log1p);
-ADJOINT_LIBM_FN(Exp2, exp2);
-ADJOINT_LIBM_FN(Log2, log2);
-ADJOINT_LIBM_FN(Log10, log10);
-ADJOINT_LIBM_FN(Tan, tan);
-ADJOINT_LIBM_FN(Asin, asin);
-ADJOINT_LIBM_FN(Acos, acos);
-ADJOINT_LIBM_FN(Atan, atan);
-ADJOINT_LIBM_FN(Sinh, sinh);
-ADJOINT_LIBM_FN(Cosh, cosh);
-ADJOINT_LIBM_FN(Asinh, asinh);
-ADJOINT_LIBM_FN(Acosh, acosh);
-ADJOINT_LIBM_FN(Atanh, atanh);
+ADJOINT_VECTOR_FN(Exp2);
+ADJOINT_VECTOR_FN(Log2);
+ADJOINT_VECTOR_FN(Log10);
+ADJOINT_VECTOR_FN(Asin);
+ADJOINT_VECTOR_FN(Acos);
+ADJOINT_VECTOR_FN(Atan);
+ADJOINT_VECTOR_FN(Sinh);
+ADJOINT_VECTOR_FN(Cosh);
+ADJOINT_VECTOR_FN(Asinh);
+ADJOINT_VECTOR_FN(Acosh);
+ADJOINT_VECTOR_FN(Atanh);
 #undef ADJOINT_VECTOR_FN
-#undef ADJOINT_LIBM_FN
 
 struct SinFn {
   static ADJOINT_INLINE float Fast(float x) { return vec::SinModerate(x); }
@@ -57,6 +51,12 @@ struct CosFn {
   static ADJOINT_INLINE float Fast(float x) { return vec::CosModerate(x); }
   static float Any(float x) { return __builtin_cosf(x); }
   static ADJOINT_INLINE double Of(double x) { return __builtin_cos(x); }
+};
+
+struct TanFn {
+  static ADJOINT_INLINE float Fast(float x) { return vec::TanModerate(x); }
+  static float Any(float x) { return __builtin_tanf(x); }
+  static ADJOINT_INLINE double Of(double x) { return __builtin_tan(x); }
 };
 
 // Angles of many turns, which are rare, go to the C library. Which way an element goes depends on
@@ -90,27 +90,12 @@ Tile AngleTile(const TileRequest& r) {
   return {Simd<internal::UnaryLoop<F, double, double>>::Baseline};
 }
 
-// For functions of the C library: they gain nothing from copies for other instruction sets.
-template <class F>
-Tile LibmTile(const TileRequest& r) {
-  if (r.scalar_mask != 0) return {};
-  return {VisitFloating(r.output, [](auto tag) {
-    using T = typename decltype(tag)::type;
-    return Simd<internal::UnaryLoop<F, T, T>>::Baseline;
-  })};
-}
-
 struct Atan2Fn {
-  static ADJOINT_INLINE float Of(float y, float x) { return __builtin_atan2f(y, x); }
-  static ADJOINT_INLINE double Of(double y, double x) { return __builtin_atan2(y, x); }
+  template <typename T>
+  static ADJOINT_INLINE T Of(T y, T x) {
+    return vec::Atan2(y, x);
+  }
 };
-
-Tile Atan2Tile(const TileRequest& r) {
-  return VisitFloating(r.output, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    return internal::PlainBinary<Atan2Fn, T, T>(r.scalar_mask);
-  });
-}
 
 // A record of one floating operand. `slope` is the derivative as a function of input and output.
 template <class Reference>
@@ -127,21 +112,6 @@ OpDef FunctionOp(const char* name, const OpDef& (*self)(), TileFnTable tile, Ref
       .tile = std::move(tile),
       .onnx_name = onnx_name,
   };
-}
-
-// Tiles that call the C library for each element: the kernel says so.
-KernelDef LibmKernel(const OpDef& (*op)()) {
-  KernelDef kernel = TileKernel(op);
-  kernel.name = "libm";
-  return kernel;
-}
-
-template <class Reference>
-OpDef LibmOp(const char* name, const OpDef& (*self)(), TileFnTable tile, Reference reference,
-             Var (*slope)(Var x, Var out), const char* onnx_name) {
-  OpDef op = FunctionOp(name, self, std::move(tile), reference, slope, onnx_name);
-  op.kernels[0] = LibmKernel(self);
-  return op;
 }
 
 // 1 - x^2 without cancellation near 1.
@@ -184,22 +154,22 @@ const OpDef& Log1pOp() {
 }
 
 const OpDef& Exp2Op() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "exp2", Exp2Op, LibmTile<Exp2Fn>, [](auto x) { return std::exp2(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "exp2", Exp2Op, UnaryTile<Exp2Fn, TypeSet::kFloats>, [](auto x) { return std::exp2(x); },
       [](Var, Var out) { return Mul(out, kLn2); }, ""));
   return *op;
 }
 
 const OpDef& Log2Op() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "log2", Log2Op, LibmTile<Log2Fn>, [](auto x) { return std::log2(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "log2", Log2Op, UnaryTile<Log2Fn, TypeSet::kFloats>, [](auto x) { return std::log2(x); },
       [](Var x, Var) { return Div(1 / kLn2, x); }, ""));
   return *op;
 }
 
 const OpDef& Log10Op() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "log10", Log10Op, LibmTile<Log10Fn>, [](auto x) { return std::log10(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "log10", Log10Op, UnaryTile<Log10Fn, TypeSet::kFloats>, [](auto x) { return std::log10(x); },
       [](Var x, Var) { return Div(1 / kLn10, x); }, ""));
   return *op;
 }
@@ -219,64 +189,64 @@ const OpDef& CosOp() {
 }
 
 const OpDef& TanOp() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "tan", TanOp, LibmTile<TanFn>, [](auto x) { return std::tan(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "tan", TanOp, AngleTile<TanFn>, [](auto x) { return std::tan(x); },
       [](Var, Var out) { return Add(Square(out), 1.0); }, "Tan"));
   return *op;
 }
 
 const OpDef& AsinOp() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "asin", AsinOp, LibmTile<AsinFn>, [](auto x) { return std::asin(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "asin", AsinOp, UnaryTile<AsinFn, TypeSet::kFloats>, [](auto x) { return std::asin(x); },
       [](Var x, Var) { return Rsqrt(OneMinusSquare(x)); }, "Asin"));
   return *op;
 }
 
 const OpDef& AcosOp() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "acos", AcosOp, LibmTile<AcosFn>, [](auto x) { return std::acos(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "acos", AcosOp, UnaryTile<AcosFn, TypeSet::kFloats>, [](auto x) { return std::acos(x); },
       [](Var x, Var) { return Neg(Rsqrt(OneMinusSquare(x))); }, "Acos"));
   return *op;
 }
 
 const OpDef& AtanOp() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "atan", AtanOp, LibmTile<AtanFn>, [](auto x) { return std::atan(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "atan", AtanOp, UnaryTile<AtanFn, TypeSet::kFloats>, [](auto x) { return std::atan(x); },
       [](Var x, Var) { return Reciprocal(Add(Square(x), 1.0)); }, "Atan"));
   return *op;
 }
 
 const OpDef& SinhOp() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "sinh", SinhOp, LibmTile<SinhFn>, [](auto x) { return std::sinh(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "sinh", SinhOp, UnaryTile<SinhFn, TypeSet::kFloats>, [](auto x) { return std::sinh(x); },
       [](Var x, Var) { return Cosh(x); }, "Sinh"));
   return *op;
 }
 
 const OpDef& CoshOp() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "cosh", CoshOp, LibmTile<CoshFn>, [](auto x) { return std::cosh(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "cosh", CoshOp, UnaryTile<CoshFn, TypeSet::kFloats>, [](auto x) { return std::cosh(x); },
       [](Var x, Var) { return Sinh(x); }, "Cosh"));
   return *op;
 }
 
 const OpDef& AsinhOp() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "asinh", AsinhOp, LibmTile<AsinhFn>, [](auto x) { return std::asinh(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "asinh", AsinhOp, UnaryTile<AsinhFn, TypeSet::kFloats>, [](auto x) { return std::asinh(x); },
       [](Var x, Var) { return Rsqrt(Add(Square(x), 1.0)); }, "Asinh"));
   return *op;
 }
 
 const OpDef& AcoshOp() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "acosh", AcoshOp, LibmTile<AcoshFn>, [](auto x) { return std::acosh(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "acosh", AcoshOp, UnaryTile<AcoshFn, TypeSet::kFloats>, [](auto x) { return std::acosh(x); },
       [](Var x, Var) { return Rsqrt(Mul(Sub(x, 1.0), Add(x, 1.0))); }, "Acosh"));
   return *op;
 }
 
 const OpDef& AtanhOp() {
-  static const OpDef* const op = new OpDef(LibmOp(
-      "atanh", AtanhOp, LibmTile<AtanhFn>, [](auto x) { return std::atanh(x); },
+  static const OpDef* const op = new OpDef(FunctionOp(
+      "atanh", AtanhOp, UnaryTile<AtanhFn, TypeSet::kFloats>, [](auto x) { return std::atanh(x); },
       [](Var x, Var) { return Reciprocal(OneMinusSquare(x)); }, "Atanh"));
   return *op;
 }
@@ -294,9 +264,9 @@ const OpDef& Atan2Op() {
         return List{ForInput(c, 0, [&] { return Mul(scaled, x); }),
                     ForInput(c, 1, [&] { return Neg(Mul(scaled, y)); })};
       },
-      .kernels = {LibmKernel(Atan2Op),
+      .kernels = {TileKernel(Atan2Op),
                   Reference2<TypeSet::kFloats>([](auto y, auto x) { return std::atan2(y, x); })},
-      .tile = Atan2Tile,
+      .tile = BinaryTile<Atan2Fn, TypeSet::kFloats>,
   };
   return *op;
 }

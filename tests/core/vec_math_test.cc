@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/simd.h"
+#include "core/vec_math_wide.h"
 #include "gtest/gtest.h"
 
 namespace adjoint {
@@ -32,6 +33,13 @@ struct PowLoop {
   }
 };
 
+struct Atan2Loop {
+  static ADJOINT_INLINE void Run(const float* __restrict y, const float* __restrict x,
+                                 float* __restrict z, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) z[i] = vec::Atan2(y[i], x[i]);
+  }
+};
+
 #define ADJOINT_UNARY(name)                                             \
   struct name##Op {                                                     \
     static ADJOINT_INLINE float Apply(float x) { return vec::name(x); } \
@@ -48,6 +56,17 @@ ADJOINT_UNARY(Softplus)
 ADJOINT_UNARY(Erf)
 ADJOINT_UNARY(Sqrt)
 ADJOINT_UNARY(Rsqrt)
+ADJOINT_UNARY(Exp2)
+ADJOINT_UNARY(Log2)
+ADJOINT_UNARY(Log10)
+ADJOINT_UNARY(Asin)
+ADJOINT_UNARY(Acos)
+ADJOINT_UNARY(Atan)
+ADJOINT_UNARY(Sinh)
+ADJOINT_UNARY(Cosh)
+ADJOINT_UNARY(Asinh)
+ADJOINT_UNARY(Acosh)
+ADJOINT_UNARY(Atanh)
 #undef ADJOINT_UNARY
 
 // For the angles that they are made for; 0 elsewhere.
@@ -62,10 +81,19 @@ ADJOINT_UNARY(Rsqrt)
 
 ADJOINT_ANGLE(Sin)
 ADJOINT_ANGLE(Cos)
+ADJOINT_ANGLE(Tan)
 #undef ADJOINT_ANGLE
 
 double RefSin(double x) { return std::abs(x) > vec::kModerateAngle ? 0 : std::sin(x); }
+double RefTan(double x) { return std::abs(x) > vec::kModerateAngle ? 0 : std::tan(x); }
 double RefCos(double x) { return std::abs(x) > vec::kModerateAngle ? 0 : std::cos(x); }
+
+// A stride through all 2^32 floats, prime so that mantissas differ from binade to binade. It makes
+// some 17,000 samples in each binade of each sign. The other is for what is computed in double, and
+// errs by little more than the last rounding.
+constexpr uint64_t kStride = 499;
+constexpr uint64_t kWideStride = 1999;
+constexpr int64_t kBlock = 4096;
 
 struct Unary {
   std::string name;
@@ -73,6 +101,7 @@ struct Unary {
   float (*scalar)(float);
   double (*reference)(double);
   double max_ulp;  // what core/vec_math.h states
+  uint64_t stride = kStride;
 };
 
 // References in double, in forms that do not cancel or overflow.
@@ -96,7 +125,25 @@ const std::vector<Unary>& UnaryFunctions() {
       {"Sqrt", Simd<Map<SqrtOp>>::For, ScalarSqrt, [](double x) { return std::sqrt(x); }, 0.5001},
       {"Rsqrt", Simd<Map<RsqrtOp>>::For, ScalarRsqrt, [](double x) { return 1 / std::sqrt(x); }, 2},
       {"Sin", Simd<Map<SinOp>>::For, ScalarSin, RefSin, 0.55},
-      {"Cos", Simd<Map<CosOp>>::For, ScalarCos, RefCos, 0.55}};
+      {"Cos", Simd<Map<CosOp>>::For, ScalarCos, RefCos, 0.55},
+      {"Tan", Simd<Map<TanOp>>::For, ScalarTan, RefTan, 0.6, kWideStride},
+#define ADJOINT_WIDE(Name, function)       \
+  {#Name,        Simd<Map<Name##Op>>::For, \
+   Scalar##Name, [](double x) { return std::function(x); },         \
+   0.51,         kWideStride}
+      ADJOINT_WIDE(Exp2, exp2),
+      ADJOINT_WIDE(Log2, log2),
+      ADJOINT_WIDE(Log10, log10),
+      ADJOINT_WIDE(Asin, asin),
+      ADJOINT_WIDE(Acos, acos),
+      ADJOINT_WIDE(Atan, atan),
+      ADJOINT_WIDE(Sinh, sinh),
+      ADJOINT_WIDE(Cosh, cosh),
+      ADJOINT_WIDE(Asinh, asinh),
+      ADJOINT_WIDE(Acosh, acosh),
+      ADJOINT_WIDE(Atanh, atanh)
+#undef ADJOINT_WIDE
+  };
   return *functions;
 }
 
@@ -128,11 +175,6 @@ double UlpError(float got, double want) {
   return std::abs(g - w) / std::ldexp(1.0, std::max(exponent - 24, -149));
 }
 
-// A stride through all 2^32 floats, prime so that mantissas differ from binade to binade. It makes
-// some 17,000 samples in each binade of each sign.
-constexpr uint64_t kStride = 499;
-constexpr int64_t kBlock = 4096;
-
 TEST(VecMathTest, ErrorsStayWithinTheStatedBoundsAndAllCopiesAgree) {
   std::vector<float> x(kBlock), y(kBlock), expected(kBlock);
   for (const Unary& f : UnaryFunctions()) {
@@ -141,7 +183,7 @@ TEST(VecMathTest, ErrorsStayWithinTheStatedBoundsAndAllCopiesAgree) {
     int64_t differing = 0;
     for (uint64_t bits = 0; bits < (uint64_t{1} << 32);) {
       int64_t n = 0;
-      for (; n < kBlock && bits < (uint64_t{1} << 32); ++n, bits += kStride) x[n] = FromBits(bits);
+      for (; n < kBlock && bits < (uint64_t{1} << 32); ++n, bits += f.stride) x[n] = FromBits(bits);
       f.loop(Isa::kBaseline)(x.data(), expected.data(), n);
       for (int64_t i = 0; i < n; ++i) {
         const double error = UlpError(expected[i], f.reference(x[i]));
@@ -263,6 +305,66 @@ TEST(VecMathTest, SpecialValues) {
       {"Cos", denormal, 1.0f},
       {"Cos", 1.57079637f, -4.37113883e-8f},
       {"Cos", 3.14159274f, -1.0f},
+      {"Tan", 0.0f, 0.0f},
+      {"Tan", -0.0f, -0.0f},
+      {"Tan", -denormal, -denormal},
+      {"Tan", 1.57079637f, -22877332.0f},
+      {"Exp2", 0.0f, 1.0f},
+      {"Exp2", 127.99999f, 3.40280562e38f},
+      {"Exp2", 128.0f, kInf},
+      {"Exp2", -149.0f, denormal},
+      {"Exp2", -151.0f, 0.0f},
+      {"Exp2", kInf, kInf},
+      {"Exp2", -kInf, 0.0f},
+      {"Log2", 0.0f, -kInf},
+      {"Log2", -0.0f, -kInf},
+      {"Log2", 1.0f, 0.0f},
+      {"Log2", denormal, -149.0f},
+      {"Log2", kInf, kInf},
+      {"Log2", -denormal, kNan},
+      {"Log2", -kInf, kNan},
+      {"Log10", -0.0f, -kInf},
+      {"Log10", 1.0f, 0.0f},
+      {"Log10", 1000.0f, 3.0f},
+      {"Log10", kInf, kInf},
+      {"Log10", -1.0f, kNan},
+      {"Asin", -0.0f, -0.0f},
+      {"Asin", denormal, denormal},
+      {"Asin", 1.0f, 1.57079637f},
+      {"Asin", -1.0f, -1.57079637f},
+      {"Asin", 1.0000001f, kNan},
+      {"Asin", -kInf, kNan},
+      {"Acos", 1.0f, 0.0f},
+      {"Acos", 0.0f, 1.57079637f},
+      {"Acos", -1.0f, 3.14159274f},
+      {"Acos", -1.0000001f, kNan},
+      {"Acos", kInf, kNan},
+      {"Atan", -0.0f, -0.0f},
+      {"Atan", denormal, denormal},
+      {"Atan", kInf, 1.57079637f},
+      {"Atan", -kInf, -1.57079637f},
+      {"Sinh", -0.0f, -0.0f},
+      {"Sinh", denormal, denormal},
+      {"Sinh", kInf, kInf},
+      {"Sinh", -max, -kInf},
+      {"Cosh", -0.0f, 1.0f},
+      {"Cosh", -kInf, kInf},
+      {"Cosh", max, kInf},
+      {"Asinh", -0.0f, -0.0f},
+      {"Asinh", -denormal, -denormal},
+      {"Asinh", kInf, kInf},
+      {"Asinh", -kInf, -kInf},
+      {"Acosh", 1.0f, 0.0f},
+      {"Acosh", 0.99999994f, kNan},
+      {"Acosh", -2.0f, kNan},
+      {"Acosh", -kInf, kNan},
+      {"Acosh", kInf, kInf},
+      {"Atanh", -0.0f, -0.0f},
+      {"Atanh", denormal, denormal},
+      {"Atanh", 1.0f, kInf},
+      {"Atanh", -1.0f, -kInf},
+      {"Atanh", 1.0000001f, kNan},
+      {"Atanh", -kInf, kNan},
   };
   for (const Unary& f : UnaryFunctions()) {
     int count = 0;
@@ -339,6 +441,48 @@ TEST(VecMathTest, PowAgreesWithTheCLibrary) {
   RecordProperty("Pow_max_ulp", std::to_string(worst));
   for (Isa isa : AvailableIsas()) {
     Simd<PowLoop>::For(isa)(x.data(), y.data(), z.data(), n);
+    int64_t differing = 0;
+    for (int64_t i = 0; i < n; ++i) differing += !SameBits(z[i], expected[i]);
+    EXPECT_EQ(differing, 0) << IsaName(isa);
+  }
+}
+
+TEST(VecMathTest, Atan2AgreesWithTheCLibrary) {
+  const std::vector<float> specials = {0.0f, 1.0f, 2.5f, 1e-30f, 1e-45f, 3.4e38f, kInf, kNan};
+  std::vector<float> y, x;
+  for (float a : specials) {
+    for (float b : specials) {
+      for (int signs = 0; signs < 4; ++signs) {
+        y.push_back(signs & 1 ? -a : a);
+        x.push_back(signs & 2 ? -b : b);
+      }
+    }
+  }
+  uint64_t state = 1;
+  auto random = [&state] {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<uint32_t>(state >> 32);
+  };
+  for (int i = 0; i < 300000; ++i) {
+    // Any bits, and points whose coordinates are of like size.
+    y.push_back(FromBits(random()));
+    x.push_back(FromBits(random()));
+    y.push_back(FromBits((random() & 0x80ffffffu) | 0x3f000000u));
+    x.push_back(FromBits((random() & 0x80ffffffu) | 0x3f000000u));
+  }
+  const int64_t n = x.size();
+  std::vector<float> expected(n), z(n);
+  Simd<Atan2Loop>::For(Isa::kBaseline)(y.data(), x.data(), expected.data(), n);
+  for (int64_t i = 0; i < n; ++i) {
+    const double want = std::atan2(static_cast<double>(y[i]), static_cast<double>(x[i]));
+    ASSERT_LE(UlpError(expected[i], want), 0.51) << "Atan2(" << y[i] << ", " << x[i] << ")";
+    if (!std::isnan(want)) {
+      ASSERT_EQ(std::signbit(expected[i]), std::signbit(want))
+          << "Atan2(" << y[i] << ", " << x[i] << ")";
+    }
+  }
+  for (Isa isa : AvailableIsas()) {
+    Simd<Atan2Loop>::For(isa)(y.data(), x.data(), z.data(), n);
     int64_t differing = 0;
     for (int64_t i = 0; i < n; ++i) differing += !SameBits(z[i], expected[i]);
     EXPECT_EQ(differing, 0) << IsaName(isa);

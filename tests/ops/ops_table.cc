@@ -26,7 +26,7 @@ Made by `bazel run //tests/ops:write_ops_table` from the ops' records and the te
 
 - **types**: element types of the operand that the samples vary: the first floating one, else the first.
 - **kernels**: in order of preference. `onednn` is oneDNN's, `reference` the portable template that every case falls back to, the
-  others are Adjoint's own; `libm` calls the C library for each element. `(f64: reference)`: the fast ones decline f64.
+  others are Adjoint's own. `(f64: reference)`: the fast ones decline f64.
 - **gradient**: the orders of derivatives that are checked by differences in f64, and all there are; `refused` where an error names
   the op; `zero` where it is so by definition.
 - **f32**: what the kernels in f32 hold against f64, relative to max(1, |value|): the widest tolerance among the samples
