@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "ops/arithmetic.h"
 #include "ops/autotune.h"
 #include "ops/elementwise.h"
 #include "ops/gemm/matmul.h"
@@ -136,6 +137,13 @@ void ReferenceMatMul(const Geometry& g, const T* a, const T* b, T* out) {
   }
 }
 
+// Which inputs beside the factors a node has.
+void SetFurtherInputs(size_t num_inputs, const Attrs& attrs, MatMulConfig* config) {
+  config->scale = attrs.GetOr<bool>("scale", false);
+  config->residual = attrs.GetOr<bool>("residual", false);
+  config->bias = num_inputs > 2u + config->scale + config->residual;
+}
+
 // Applied to a fused product; fn is null for none.
 absl::StatusOr<Tile> ActivationOf(const Attrs& attrs, DType dtype) {
   const std::string name = attrs.GetOr<std::string>("activation", "");
@@ -154,34 +162,6 @@ absl::StatusOr<Tile> ActivationOf(const Attrs& attrs, DType dtype) {
   return tile;
 }
 
-absl::StatusOr<std::unique_ptr<Kernel>> PrepareReference(const KernelRequest& request) {
-  const DType dtype = request.outputs[0].dtype;
-  const bool bias = request.inputs.size() > 2;
-  const int64_t elements = request.outputs[0].shape.NumElements();
-  ADJOINT_ASSIGN_OR_RETURN(const Tile activation, ActivationOf(request.attrs, dtype));
-  // Integers of one size are one type here: their arithmetic wraps around.
-  const auto visit = [&](auto fn) {
-    return IsFloating(dtype) ? VisitFloating(dtype, fn) : VisitWord(dtype, fn);
-  };
-  return visit([&](auto tag) {
-    using T = typename decltype(tag)::type;
-    return MakeKernel(
-        [g = GeometryOf(request), bias, elements, activation](const KernelArgs& args) {
-          T* const out = Out<T>(args);
-          ReferenceMatMul<T>(g, In<T>(args, 0), In<T>(args, 1), out);
-          if (bias) {
-            const T* const b = In<T>(args, 2);
-            for (int64_t i = 0; i < elements; ++i) out[i] += b[i % g.n];
-          }
-          if (activation.fn != nullptr) {
-            activation.fn(
-                TileArgs{.in = {out}, .out = out, .n = elements, .params = activation.params});
-          }
-          return absl::OkStatus();
-        });
-  });
-}
-
 absl::StatusOr<MatMulConfig> ConfigOf(const KernelRequest& request) {
   MatMulConfig config;
   config.lhs = request.inputs[0];
@@ -189,10 +169,52 @@ absl::StatusOr<MatMulConfig> ConfigOf(const KernelRequest& request) {
   config.out = request.outputs[0];
   config.transpose_lhs = request.attrs.At<bool>("transpose_a");
   config.transpose_rhs = request.attrs.At<bool>("transpose_b");
-  config.bias = request.inputs.size() > 2;
-  ADJOINT_ASSIGN_OR_RETURN(config.activation,
-                           ActivationOf(request.attrs, request.outputs[0].dtype));
+  SetFurtherInputs(request.inputs.size(), request.attrs, &config);
+  const DType dtype = config.out.dtype;
+  ADJOINT_ASSIGN_OR_RETURN(config.activation, ActivationOf(request.attrs, dtype));
+  if (config.bias || config.scale || config.residual) {
+    const Attrs none;
+    const DType inputs[] = {dtype, dtype};
+    config.multiply = MulOp().tile(TileRequest{inputs, dtype, 2, none});
+    config.add = AddOp().tile(TileRequest{inputs, dtype, 0, none});
+  }
   return config;
+}
+
+absl::StatusOr<std::unique_ptr<Kernel>> PrepareReference(const KernelRequest& request) {
+  const DType dtype = request.outputs[0].dtype;
+  const int64_t elements = request.outputs[0].shape.NumElements();
+  ADJOINT_ASSIGN_OR_RETURN(const MatMulConfig config, ConfigOf(request));
+  // Integers of one size are one type here: their arithmetic wraps around.
+  const auto visit = [&](auto fn) {
+    return IsFloating(dtype) ? VisitFloating(dtype, fn) : VisitWord(dtype, fn);
+  };
+  return visit([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return MakeKernel([g = GeometryOf(request), config, elements](const KernelArgs& args) {
+      T* const out = Out<T>(args);
+      ReferenceMatMul<T>(g, In<T>(args, 0), In<T>(args, 1), out);
+      if (config.scale) {
+        const T factor = *In<T>(args, config.scale_input());
+        for (int64_t i = 0; i < elements; ++i) {
+          out[i] = static_cast<T>(static_cast<Modular<T>>(out[i]) * factor);
+        }
+      }
+      if (config.bias) {
+        const T* const b = In<T>(args, 2);
+        for (int64_t i = 0; i < elements; ++i) out[i] += b[i % g.n];
+      }
+      if (config.residual) {
+        const T* const residual = In<T>(args, config.residual_input());
+        for (int64_t i = 0; i < elements; ++i) out[i] += residual[i];
+      }
+      if (config.activation.fn != nullptr) {
+        config.activation.fn(
+            TileArgs{.in = {out}, .out = out, .n = elements, .params = config.activation.params});
+      }
+      return absl::OkStatus();
+    });
+  });
 }
 
 // Our own loops, where the plan for the shape says so.
@@ -222,12 +244,32 @@ std::vector<KernelDef> MatMulKernels() {
 
 absl::StatusOr<std::vector<TensorSpec>> InferFusedMatMul(const InferContext& c) {
   ADJOINT_ASSIGN_OR_RETURN(TensorSpec out, InferMatMul(c.inputs[0], c.inputs[1], c.attrs));
-  if (c.inputs.size() > 2) {
+  MatMulConfig config;
+  SetFurtherInputs(c.inputs.size(), c.attrs, &config);
+  const size_t expected = 2u + config.bias + config.scale + config.residual;
+  if (c.inputs.size() != expected) {
+    return absl::InvalidArgumentError(absl::StrCat("the attributes speak of ", expected,
+                                                   " inputs, and there are ", c.inputs.size()));
+  }
+  if (config.bias) {
     const TensorSpec bias{out.dtype, Shape{out.shape.dim(out.shape.rank() - 1)}};
     if (c.inputs[2] != bias) {
       return absl::InvalidArgumentError(
           absl::StrCat("the bias must be ", bias.ToString(), ", but is ", c.inputs[2].ToString()));
     }
+  }
+  if (config.scale) {
+    const TensorSpec& scale = c.inputs[config.scale_input()];
+    if (scale.dtype != out.dtype || !scale.shape.IsConcrete() || scale.shape.NumElements() != 1) {
+      return absl::InvalidArgumentError(absl::StrCat("the scale must be one number of type ",
+                                                     DTypeName(out.dtype), ", but is ",
+                                                     scale.ToString()));
+    }
+  }
+  if (config.residual && c.inputs[config.residual_input()] != out) {
+    return absl::InvalidArgumentError(absl::StrCat("the residual must be ", out.ToString(),
+                                                   ", but is ",
+                                                   c.inputs[config.residual_input()].ToString()));
   }
   ADJOINT_RETURN_IF_ERROR(ActivationOf(c.attrs, out.dtype).status());
   return std::vector<TensorSpec>{out};
@@ -284,10 +326,12 @@ const OpDef& FusedMatMulOp() {
       .name = "fused_matmul",
       .traits = {.internal = true},
       .min_inputs = 2,
-      .max_inputs = 3,
+      .max_inputs = 5,
       .attrs = {{"transpose_a", AttrKind::kBool},
                 {"transpose_b", AttrKind::kBool},
-                {"activation", AttrKind::kString}},
+                {"activation", AttrKind::kString},
+                {"scale", AttrKind::kBool, /*optional=*/true},
+                {"residual", AttrKind::kBool, /*optional=*/true}},
       .infer = InferFusedMatMul,
       .kernels = MatMulKernels(),
       .flops = Flops,

@@ -18,9 +18,11 @@ Var MatMul(Operand a, Operand b, bool transpose_a = false, bool transpose_b = fa
 // Attributes transpose_a, transpose_b (bool).
 const OpDef& MatMulOp();
 
-// activation(matmul(a, b) + bias): what passes make of a matmul and the ops after it. Inputs a, b
-// and, optionally, bias, of shape [n]. Attributes as matmul's and activation (string): the name of
-// an op that CanFuseActivation, or "" for none. In f32 the bits are those of the separate ops.
+// activation(scale matmul(a, b) + bias + residual): what passes make of a matmul and the ops after
+// it. Inputs a, b and, where there is one, the bias, [n]; with attribute `scale` (bool, optional)
+// that, one element; with `residual` that, of the result's spec. Attributes besides, and matmul's:
+// activation (string), the name of an op that CanFuseActivation, or "" for none. In f32 the bits
+// are those of the separate ops.
 const OpDef& FusedMatMulOp();
 
 // Whether fused_matmul can apply `op` to its result: elementwise ops of one operand that say so

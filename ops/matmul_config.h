@@ -10,18 +10,23 @@
 
 namespace adjoint::ops {
 
-// What a kernel of matmul or fused_matmul is prepared for: activation(lhs rhs + bias), batches
-// broadcast as by the op. Dense row-major operands.
+// What a kernel of matmul or fused_matmul is prepared for: activation(scale lhs rhs + bias +
+// residual), batches broadcast as by the op. Dense row-major operands.
 struct MatMulConfig {
   TensorSpec lhs;
   TensorSpec rhs;
   TensorSpec out;
   bool transpose_lhs = false;
   bool transpose_rhs = false;
-  bool bias = false;  // a third input, [n]
-  // Applied in place to each block of the result while it is in the cache. Without a function:
-  // none.
-  Tile activation;
+  // Further inputs, in this order.
+  bool bias = false;      // [n]
+  bool scale = false;     // one element
+  bool residual = false;  // of the result's spec
+  int scale_input() const { return bias ? 3 : 2; }
+  int residual_input() const { return scale_input() + (scale ? 1 : 0); }
+  // How a block of the result is multiplied by the scale and added to, in place; there where they
+  // are needed. And what is applied to it last: without a function, nothing.
+  Tile multiply, add, activation;
 };
 
 // One of the products of a config: m x k times k x n.

@@ -49,8 +49,19 @@ absl::Status SplitMatMul(Rewriter& to, int id) {
   ADJOINT_ASSIGN_OR_RETURN(
       std::vector<Var> made,
       to.Add(ops::MatMulOp(), {to.Map(node.inputs[0]), to.Map(node.inputs[1])}, attrs, id));
-  if (node.inputs.size() > 2) {
+  const bool scale = node.attrs.GetOr<bool>("scale", false);
+  const bool residual = node.attrs.GetOr<bool>("residual", false);
+  const bool bias = node.inputs.size() > 2u + scale + residual;
+  if (scale) {
+    const Var factor = to.Map(node.inputs[bias ? 3 : 2]);
+    ADJOINT_ASSIGN_OR_RETURN(made, to.Add(ops::MulOp(), {made[0], factor}, {}, id));
+  }
+  if (bias) {
     ADJOINT_ASSIGN_OR_RETURN(made, to.Add(ops::AddOp(), {made[0], to.Map(node.inputs[2])}, {}, id));
+  }
+  if (residual) {
+    const Var other = to.Map(node.inputs.back());
+    ADJOINT_ASSIGN_OR_RETURN(made, to.Add(ops::AddOp(), {made[0], other}, {}, id));
   }
   const std::string& activation = node.attrs.At<std::string>("activation");
   if (const ops::OpDef* const op = activation.empty() ? nullptr : graph::FindOp(activation)) {

@@ -8,6 +8,7 @@
 
 #include "core/parallel.h"
 #include "ops/gemm/gemm.h"
+#include "ops/matmul_post_ops.h"
 
 namespace adjoint::ops {
 namespace {
@@ -53,7 +54,6 @@ class GemmMatMul : public Kernel {
   template <typename F>
   void WithSlot(const KernelArgs& args, F use) const;
   void RunShared(const KernelArgs& args) const;
-  void Activate(float* out, int64_t rows, int64_t columns) const;
   GemmOperands Operands(const float* lhs, const float* rhs, const float* bias, float* out) const;
   GemmBlocking BlockingOf(const MatMulPlan& plan) const;
   void RunPart(int64_t part, const KernelArgs& args, void* scratch) const;
@@ -65,8 +65,8 @@ class GemmMatMul : public Kernel {
   MatMulShape s_;
   bool swap_;
   bool vector_;
-  bool has_bias_;
-  Tile activation_;
+  MatMulPostOps post_ops_;
+  bool has_bias_;  // in the product
   int64_t lhs_row_, lhs_col_, rhs_row_, rhs_col_;
   std::vector<int64_t> lhs_offsets_, rhs_offsets_;  // of each product; empty for one
   int64_t products_;
@@ -82,10 +82,11 @@ class GemmMatMul : public Kernel {
   std::string implementation_;
 };
 
-GemmMatMul::GemmMatMul(const MatMulConfig& config, const MatMulPlan& plan)
-    : has_bias_(config.bias), activation_(config.activation) {
+GemmMatMul::GemmMatMul(const MatMulConfig& config, const MatMulPlan& plan) {
   const MatMulBatches batches(config);
   s_ = batches.shape;
+  post_ops_ = MatMulPostOps(config, s_.n);
+  has_bias_ = post_ops_.bias_in_product();
   products_ = batches.count;
   if (products_ > 1) {
     lhs_offsets_ = MatrixOffsets(config.lhs.shape, config.out.shape);
@@ -228,24 +229,14 @@ void GemmMatMul::RunShared(const KernelArgs& args) const {
       WithSlot(args, [&](void* scratch) {
         GemmPacked(i, end - i, n, kc, l, s_.k, x, packed, blocking_, scratch);
       });
-      if (l + kc < s_.k) return;
+      if (l + kc < s_.k || post_ops_.empty()) return;
       if (swap_) {
-        Activate(out + i, s_.m, end - i);
+        post_ops_.Apply(args, i, s_.m, end - i);
       } else {
-        Activate(out + i * s_.n, end - i, s_.n);
+        post_ops_.Apply(args, i * s_.n, end - i, s_.n);
       }
     });
   }
-}
-
-// On a block of the result.
-void GemmMatMul::Activate(float* out, int64_t rows, int64_t columns) const {
-  if (activation_.fn == nullptr) return;
-  const auto apply = [&](float* x, int64_t count) {
-    activation_.fn(TileArgs{.in = {x}, .out = x, .n = count, .params = activation_.params});
-  };
-  if (columns == s_.n) return apply(out, rows * columns);
-  for (int64_t row = 0; row < rows; ++row) apply(out + row * s_.n, columns);
 }
 
 void GemmMatMul::RunPart(int64_t part, const KernelArgs& args, void* scratch) const {
@@ -261,13 +252,14 @@ void GemmMatMul::RunPart(int64_t part, const KernelArgs& args, void* scratch) co
     const float* const rhs =
         In<float>(args, 1) + (products_ > 1 ? rhs_offsets_[p] : 0) + j * rhs_col_;
     const float* const bias = has_bias_ ? In<float>(args, 2) + j : nullptr;
-    float* const out = Out<float>(args) + p * s_.m * s_.n + i * s_.n + j;
+    const int64_t at = p * s_.m * s_.n + i * s_.n + j;
+    float* const out = Out<float>(args) + at;
     if (vector_) {
       MultiplyVector(m, n, lhs, rhs, bias, out);
     } else {
       Multiply(m, n, lhs, rhs, bias, out, scratch);
     }
-    Activate(out, m, n);
+    if (!post_ops_.empty()) post_ops_.Apply(args, at, m, n);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/parallel.h"
 #include "core/status_macros.h"
+#include "ops/matmul_post_ops.h"
 #include "ops/onednn/engine.h"
 
 namespace adjoint::ops::onednn {
@@ -87,11 +88,9 @@ class MatMulKernel : public Kernel {
   };
 
   dnnl_status_t RunPart(int64_t part, const KernelArgs& args) const;
-  void Activate(float* out, const BlockShape& block) const;
 
-  bool has_bias_ = false;
-  Tile activation_;
-  int64_t n_ = 0;  // row length of the result
+  MatMulPostOps post_ops_;
+  bool has_bias_ = false;  // in the primitive
   std::vector<BlockShape> shapes_;
   std::vector<Prepared> primitives_;
   std::vector<Item> items_;
@@ -164,21 +163,11 @@ dnnl_status_t MatMulKernel::RunPart(int64_t part, const KernelArgs& args) const 
         dnnl_primitive_execute(primitives_[item.primitive].primitive.get(), state.stream.get(),
                                static_cast<int>(h.args.size()), h.args.data());
     if (status != dnnl_success) return status;
-    if (activation_.fn != nullptr) Activate(out, shapes_[item.primitive]);
+    if (post_ops_.empty()) continue;
+    const BlockShape& block = shapes_[item.primitive];
+    post_ops_.Apply(args, item.out, std::max<int64_t>(block.batch, 1) * block.m, block.n);
   }
   return dnnl_success;
-}
-
-void MatMulKernel::Activate(float* out, const BlockShape& block) const {
-  auto apply = [&](float* x, int64_t n) {
-    activation_.fn(TileArgs{.in = {x}, .out = x, .n = n, .params = activation_.params});
-  };
-  const int64_t rows = std::max<int64_t>(block.batch, 1) * block.m;
-  if (block.n == n_) {
-    apply(out, rows * n_);
-  } else {
-    for (int64_t row = 0; row < rows; ++row) apply(out + row * n_, block.n);
-  }
 }
 
 // Works out the parts and creates the primitives: at most two, for full blocks and for the rest.
@@ -197,9 +186,8 @@ class Planner {
   // Null when oneDNN has no fast implementation. May throw dnnl::error.
   std::unique_ptr<Kernel> Plan() {
     kernel_ = std::make_unique<MatMulKernel>();
-    kernel_->has_bias_ = config_.bias;
-    kernel_->activation_ = config_.activation;
-    kernel_->n_ = n_;
+    kernel_->post_ops_ = MatMulPostOps(config_, n_);
+    kernel_->has_bias_ = kernel_->post_ops_.bias_in_product();
     const double elements = 1.0 * m_ * k_ + 1.0 * k_ * n_ + 1.0 * m_ * n_;
     const double flops = std::max(2.0 * m_ * n_ * k_, kFlopsPerElement * elements);
     const bool uniform =
@@ -300,7 +288,7 @@ class Planner {
       Prepared p;
       p.lhs = desc(lhs_batch_ == 1 ? 1 : shape.batch, shape.m, k_, lhs_rows, lhs_cols, m_ * k_);
       p.rhs = desc(rhs_batch_ == 1 ? 1 : shape.batch, k_, shape.n, rhs_rows, rhs_cols, k_ * n_);
-      if (config_.bias) p.bias = desc(1, 1, shape.n, shape.n, 1, shape.n);
+      if (kernel_->has_bias_) p.bias = desc(1, 1, shape.n, shape.n, 1, shape.n);
       p.out = desc(shape.batch, shape.m, shape.n, n_, 1, m_ * n_);
       dnnl::primitive_attr attr;
       attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);

@@ -224,6 +224,50 @@ TEST(FusedMatMul, GivesTheBitsOfTheSeparateOps) {
     }
 }
 
+// relu(scale a b + bias + residual), and parts of it.
+TEST(FusedMatMul, ScaleAndResidualGiveTheBitsOfTheSeparateOps) {
+  using Skip = std::vector<std::string>;
+  for (const Case& c : Cases()) {
+    for (const Skip& skip : {Skip{}, Skip{"simd"}}) {
+      SCOPED_TRACE(c.ToString());
+      const std::vector<Tensor> operands = c.Operands();
+      const Tensor product =
+          *Prepare(ops::MatMulOp(), operands, Flags(c.ta, c.tb), skip)->Run(operands);
+      const Tensor bias = Random(DType::kF32, {product.shape()[product.shape().rank() - 1]}, 3);
+      const Tensor scale = Tensor::Of<float>({1, 1}, {0.3f});
+      const Tensor residual = Random(DType::kF32, product.shape(), 4);
+      for (const int parts : {1, 2, 3, 5, 6, 7}) {
+        const bool has_scale = parts & 1, has_residual = parts & 2, has_bias = parts & 4;
+        Attrs attrs = Fused(c.ta, c.tb, has_bias ? "relu" : "");
+        std::vector<Tensor> inputs = operands;
+        Tensor want = product;
+        if (has_scale) want = Apply(ops::MulOp(), {want, scale});
+        if (has_bias) {
+          inputs.push_back(bias);
+          want = Apply(ops::AddOp(), {want, bias});
+        }
+        if (has_scale) {
+          inputs.push_back(scale);
+          attrs.Set("scale", true);
+        }
+        if (has_residual) {
+          inputs.push_back(residual);
+          attrs.Set("residual", true);
+          want = Apply(ops::AddOp(), {want, residual});
+        }
+        if (has_bias) want = Apply(ops::ReluOp(), {want});
+        const auto fused = Prepare(ops::FusedMatMulOp(), inputs, attrs, skip);
+        ASSERT_TRUE(fused.ok()) << fused.status();
+        EXPECT_NE(fused->name, "fused_matmul/reference");
+        if (!skip.empty()) {
+          EXPECT_EQ(fused->name, "fused_matmul/onednn");
+        }
+        EXPECT_TRUE(BitwiseEqual(*fused->Run(inputs), want)) << parts;
+      }
+    }
+  }
+}
+
 TEST(FusedMatMul, ReferenceAgreesWithTheSeparateOps) {
   for (DType dtype : {DType::kF32, DType::kF64}) {
     const std::vector<Tensor> inputs = {Random(dtype, {2, 5, 7}, 1), Random(dtype, {7, 4}, 2),
@@ -236,6 +280,18 @@ TEST(FusedMatMul, ReferenceAgreesWithTheSeparateOps) {
         Prepare(ops::FusedMatMulOp(), inputs, Fused(false, false, "gelu"), {"simd", "onednn"});
     EXPECT_EQ(fused->name, "fused_matmul/reference");
     EXPECT_TRUE(BitwiseEqual(*fused->Run(inputs), want)) << DTypeName(dtype);
+
+    const Tensor scale = Random(dtype, {}, 4), residual = Random(dtype, {2, 5, 4}, 5);
+    const Tensor sum = Apply(ops::AddOp(), {Apply(ops::MulOp(), {*product, scale}), inputs[2]});
+    Attrs attrs = Fused(false, false, "relu");
+    attrs.Set("scale", true);
+    attrs.Set("residual", true);
+    const std::vector<Tensor> all = {inputs[0], inputs[1], inputs[2], scale, residual};
+    const auto whole = Prepare(ops::FusedMatMulOp(), all, attrs, {"simd", "onednn"});
+    ASSERT_TRUE(whole.ok()) << whole.status();
+    EXPECT_TRUE(BitwiseEqual(*whole->Run(all),
+                             Apply(ops::ReluOp(), {Apply(ops::AddOp(), {sum, residual})})))
+        << DTypeName(dtype);
   }
 }
 
@@ -260,6 +316,17 @@ TEST(FusedMatMul, RefusesWhatItCannotApply) {
   const auto unknown =
       Prepare(ops::FusedMatMulOp(), {inputs[0], inputs[1]}, Fused(false, false, "add"));
   EXPECT_EQ(unknown.status().message(), "activation 'add' cannot be fused");
+  Attrs attrs = Fused(false, false, "");
+  attrs.Set("scale", true);
+  const auto scale = Prepare(ops::FusedMatMulOp(), inputs, attrs);
+  EXPECT_EQ(scale.status().message(), "the scale must be one number of type f32, but is f32[4]");
+  attrs.Set("residual", true);
+  const auto missing = Prepare(ops::FusedMatMulOp(), inputs, attrs);
+  EXPECT_EQ(missing.status().message(), "the attributes speak of 4 inputs, and there are 3");
+  Attrs residual_only = Fused(false, false, "");
+  residual_only.Set("residual", true);
+  const auto residual = Prepare(ops::FusedMatMulOp(), inputs, residual_only);
+  EXPECT_EQ(residual.status().message(), "the residual must be f32[4,3], but is f32[4]");
 }
 
 }  // namespace
