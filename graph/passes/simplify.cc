@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "core/dtype.h"
 #include "core/status_macros.h"
+#include "graph/passes/dce.h"
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
 #include "ops/barrier.h"
@@ -76,6 +77,20 @@ Var PassedOn(const Graph& graph, const Node& node) {
   }
   if (node.op == &ops::SubOp()) return IsNumber(graph, node.inputs[1], 0) ? x : Var{};
   return Var{};
+}
+
+// True when a transpose moves axes of one element past others and nothing else: the elements stay
+// where they are.
+bool MovesNothing(const Graph& graph, const Node& transpose) {
+  const Shape& from = graph.SpecOf(transpose.inputs[0]).shape;
+  if (!from.IsConcrete()) return false;
+  int64_t last = -1;
+  for (const int64_t axis : transpose.attrs.At<std::vector<int64_t>>("permutation")) {
+    if (from[static_cast<int>(axis)] == 1) continue;
+    if (axis < last) return false;
+    last = axis;
+  }
+  return true;
 }
 
 // True when v only swaps the last two axes of its operand.
@@ -172,6 +187,8 @@ Rewrite AbsorbOperands(const Graph& graph, const Node& node) {
       for (int64_t& axis : both) axis = first[axis];
       now.inputs = {before};
       now.attrs.Set("permutation", std::move(both));
+    } else if (MovesNothing(graph, node)) {
+      now = {&ops::ReshapeOp(), node.inputs, Attrs{{"shape", node.outputs[0].shape}}};
     }
   }
   if (node.op == &ops::MatMulOp()) {
@@ -199,7 +216,7 @@ class Simplifier {
       ADJOINT_RETURN_IF_ERROR(AddSimplified(id));
     }
     if (!changed_) return rewriter_.from();
-    return rewriter_.Finish();
+    return EliminateDeadCode(rewriter_.Finish());
   }
 
  private:
@@ -211,7 +228,7 @@ class Simplifier {
               .outputs = old.outputs,
               .location = {},
               .scope = ""};
-    bool mine = false;
+    bool mine = TransposeTheProduct(id, &node);
     ADJOINT_RETURN_IF_ERROR(AddConstants(id, &node, &mine));
     // Each round takes a node away, so they end.
     while (true) {
@@ -221,7 +238,7 @@ class Simplifier {
         return absl::OkStatus();
       }
       Rewrite now = AbsorbOperands(rewriter_.graph(), node);
-      if (now.inputs == node.inputs) break;
+      if (now.op == node.op && now.inputs == node.inputs) break;
       node.op = now.op;
       node.inputs = std::move(now.inputs);
       node.attrs = std::move(now.attrs);
@@ -236,6 +253,39 @@ class Simplifier {
       rewriter_.Set(from_.VarOf(id, static_cast<int>(i)), outputs[i]);
     }
     return absl::OkStatus();
+  }
+
+  // (a b)^T as b^T a^T, where nothing else reads the product. To another product the transpose is a
+  // flag already, and costs nothing.
+  bool TransposeTheProduct(int id, Node* node) {
+    if (!SwapsLastTwoAxes(from_, from_.VarOf(id, 0))) return false;
+    const Var old_product = from_.node(id).inputs[0];
+    const Node& product = rewriter_.graph().node(node->inputs[0]);
+    if (from_.node(old_product).op != &ops::MatMulOp() || product.op != &ops::MatMulOp()) {
+      return false;
+    }
+    if (reads_.empty()) CountReads();
+    if (reads_[old_product.node].all != 1 || reads_[id].all == reads_[id].by_products) return false;
+    const bool transpose_a = product.attrs.At<bool>(kFlags[0]);
+    const bool transpose_b = product.attrs.At<bool>(kFlags[1]);
+    node->op = &ops::MatMulOp();
+    node->inputs = {product.inputs[1], product.inputs[0]};
+    node->attrs = Attrs{{"transpose_a", !transpose_b}, {"transpose_b", !transpose_a}};
+    return true;
+  }
+
+  void CountReads() {
+    reads_.resize(from_.num_nodes());
+    for (int id = 0; id < from_.num_nodes(); ++id) {
+      const Node& node = from_.node(id);
+      for (const Var v : node.inputs) {
+        ++reads_[v.node].all;
+        if (node.op == &ops::MatMulOp()) ++reads_[v.node].by_products;
+      }
+    }
+    const Program& program = rewriter_.from();
+    for (const Port& p : program.outputs) ++reads_[p.var.node].all;
+    for (const StateBinding& s : program.states) ++reads_[s.write.node].all;
   }
 
   // Rules that need a node beside the one they rewrite.
@@ -267,6 +317,11 @@ class Simplifier {
 
   const Graph& from_;
   Rewriter rewriter_;
+  struct Reads {
+    int all = 0;
+    int by_products = 0;  // as an operand of matmul
+  };
+  std::vector<Reads> reads_;  // by old node; empty: not counted yet
   bool changed_ = false;
 };
 
