@@ -17,6 +17,7 @@
 #include "ops/embedding_bag.h"
 #include "ops/factorizations.h"
 #include "ops/fused_conv.h"
+#include "ops/fused_cross_entropy.h"
 #include "ops/fused_elementwise.h"
 #include "ops/indexing.h"
 #include "ops/iota.h"
@@ -173,6 +174,7 @@ absl::Span<const OpDef* const> AllOps() {
       &SoftmaxOp(),
       &LogSoftmaxOp(),
       &SparseSoftmaxCrossEntropyOp(),
+      &FusedCrossEntropyOp(),
       &LayerNormOp(),
       &LayerNormGradOp(),
       // indexing

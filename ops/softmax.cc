@@ -18,69 +18,16 @@
 #include "ops/indexing.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
+#include "ops/softmax_rows.h"
 #include "ops/stream.h"
 
 namespace adjoint::ops {
 namespace {
 
-constexpr int kLanes = 32;
-constexpr int64_t kRun = 64 * kLanes;  // terms added in f32 before they join a sum in double
-constexpr int64_t kStrip = 256;        // columns walked together
-constexpr int64_t kRows = 64;          // of a column, added in f32 before they join a sum in double
-constexpr int64_t kGrain = 1 << 14;    // elements a part, about: an exponential is some ns
+using namespace softmax_rows;  // NOLINT: helpers of this family alone
 
-// The largest of n >= 1 elements, NaN where one is.
-ADJOINT_INLINE float MaxOf(const float* __restrict x, int64_t n) {
-  float max[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) max[lane] = x[0];
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float v = x[i + lane];
-      max[lane] = (v > max[lane]) | (v != v) ? v : max[lane];
-    }
-  }
-  for (int lane = 0; i + lane < n; ++lane) {
-    const float v = x[i + lane];
-    max[lane] = (v > max[lane]) | (v != v) ? v : max[lane];
-  }
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int lane = 0; lane < width; ++lane) {
-      const float v = max[lane + width];
-      max[lane] = (v > max[lane]) | (v != v) ? v : max[lane];
-    }
-  }
-  return max[0];
-}
-
-// The sum of exp(x[i] - max), in runs and lanes as in reduce_simd.h. With kStore the exponentials
-// go to y.
-template <bool kStore>
-ADJOINT_INLINE double SumExp(const float* __restrict x, float max, int64_t n, float* __restrict y) {
-  double total = 0;
-  for (int64_t first = 0; first < n; first += kRun) {
-    const int64_t last = first + kRun < n ? first + kRun : n;
-    float sum[kLanes] = {};
-    int64_t i = first;
-    for (; i + kLanes <= last; i += kLanes) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        const float e = vec::Exp(x[i + lane] - max);
-        if constexpr (kStore) y[i + lane] = e;
-        sum[lane] += e;
-      }
-    }
-    for (int lane = 0; i + lane < last; ++lane) {
-      const float e = vec::Exp(x[i + lane] - max);
-      if constexpr (kStore) y[i + lane] = e;
-      sum[lane] += e;
-    }
-    for (int width = kLanes / 2; width > 0; width /= 2) {
-      for (int lane = 0; lane < width; ++lane) sum[lane] += sum[lane + width];
-    }
-    total += static_cast<double>(sum[0]);
-  }
-  return total;
-}
+constexpr int64_t kStrip = 256;  // columns walked together
+constexpr int64_t kRows = 64;    // of a column, added in f32 before they join a sum in double
 
 struct SoftmaxRows {
   static ADJOINT_INLINE void Run(const float* __restrict x, float* __restrict y, int64_t rows,
@@ -177,23 +124,6 @@ absl::StatusOr<RowLayout> LayoutOf(const KernelRequest& r) {
     (k < axis ? layout.outer : k == axis ? layout.n : layout.inner) *= shape[k];
   }
   return layout;
-}
-
-template <typename T>
-double ReferenceMax(const T* x, int64_t n, int64_t stride) {
-  double max = -std::numeric_limits<double>::infinity();
-  for (int64_t i = 0; i < n; ++i) {
-    const double v = static_cast<double>(x[i * stride]);
-    if (v > max || std::isnan(v)) max = v;
-  }
-  return max;
-}
-
-template <typename T>
-double ReferenceSumExp(const T* x, double max, int64_t n, int64_t stride) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x[i * stride]) - max);
-  return sum;
 }
 
 template <typename T, bool kLog>

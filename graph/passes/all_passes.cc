@@ -2,6 +2,7 @@
 #include "graph/passes/dce.h"
 #include "graph/passes/fold.h"
 #include "graph/passes/fuse_conv.h"
+#include "graph/passes/fuse_cross_entropy.h"
 #include "graph/passes/fuse_elementwise.h"
 #include "graph/passes/fuse_matmul.h"
 #include "graph/passes/group_updates.h"
@@ -26,6 +27,7 @@ absl::Span<const Pass> AllPasses() {
       {"pool_before_relu", PoolBeforeRelu},
       {"fuse_conv", FuseConv},
       {"fuse_matmul", FuseMatMul},
+      {"fuse_cross_entropy", FuseCrossEntropy},
       {"fuse_elementwise", FuseElementwise},
       {"group_updates", GroupUpdates},
   };

@@ -1,0 +1,93 @@
+#ifndef ADJOINT_OPS_SOFTMAX_ROWS_H_
+#define ADJOINT_OPS_SOFTMAX_ROWS_H_
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "core/simd.h"
+#include "core/vec_math.h"
+
+// What the kernels of softmax and of cross-entropies have in common: the largest of a row and the
+// sum of its exponentials, for kernel bodies (core/simd.h) and for references.
+
+namespace adjoint::ops::softmax_rows {
+
+inline constexpr int kLanes = 32;
+inline constexpr int64_t kRun = 64 * kLanes;  // terms added in f32 before they join a sum in double
+inline constexpr int64_t kGrain = 1 << 14;    // elements a part, about: an exponential is some ns
+
+// The largest of n >= 1 elements, NaN where one is.
+ADJOINT_INLINE float MaxOf(const float* __restrict x, int64_t n) {
+  float max[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) max[lane] = x[0];
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const float v = x[i + lane];
+      max[lane] = (v > max[lane]) | (v != v) ? v : max[lane];
+    }
+  }
+  for (int lane = 0; i + lane < n; ++lane) {
+    const float v = x[i + lane];
+    max[lane] = (v > max[lane]) | (v != v) ? v : max[lane];
+  }
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int lane = 0; lane < width; ++lane) {
+      const float v = max[lane + width];
+      max[lane] = (v > max[lane]) | (v != v) ? v : max[lane];
+    }
+  }
+  return max[0];
+}
+
+// The sum of exp(x[i] - max), in runs and lanes as in reduce_simd.h. With kStore the exponentials
+// go to y.
+template <bool kStore>
+ADJOINT_INLINE double SumExp(const float* __restrict x, float max, int64_t n, float* __restrict y) {
+  double total = 0;
+  for (int64_t first = 0; first < n; first += kRun) {
+    const int64_t last = first + kRun < n ? first + kRun : n;
+    float sum[kLanes] = {};
+    int64_t i = first;
+    for (; i + kLanes <= last; i += kLanes) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        const float e = vec::Exp(x[i + lane] - max);
+        if constexpr (kStore) y[i + lane] = e;
+        sum[lane] += e;
+      }
+    }
+    for (int lane = 0; i + lane < last; ++lane) {
+      const float e = vec::Exp(x[i + lane] - max);
+      if constexpr (kStore) y[i + lane] = e;
+      sum[lane] += e;
+    }
+    for (int width = kLanes / 2; width > 0; width /= 2) {
+      for (int lane = 0; lane < width; ++lane) sum[lane] += sum[lane + width];
+    }
+    total += static_cast<double>(sum[0]);
+  }
+  return total;
+}
+
+// In double, of elements `stride` apart.
+template <typename T>
+double ReferenceMax(const T* x, int64_t n, int64_t stride) {
+  double max = -std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i < n; ++i) {
+    const double v = static_cast<double>(x[i * stride]);
+    if (v > max || std::isnan(v)) max = v;
+  }
+  return max;
+}
+
+template <typename T>
+double ReferenceSumExp(const T* x, double max, int64_t n, int64_t stride) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x[i * stride]) - max);
+  return sum;
+}
+
+}  // namespace adjoint::ops::softmax_rows
+
+#endif  // ADJOINT_OPS_SOFTMAX_ROWS_H_
