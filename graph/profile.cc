@@ -60,11 +60,12 @@ std::string Row(const StepProfile& step, double total) {
   const std::string kernel = step.implementation.empty()
                                  ? step.kernel
                                  : absl::StrCat(step.kernel, " (", step.implementation, ")");
-  return absl::StrFormat("%5.1f%% %10.3f %8d %10.2f %8s %7s  %-34s %s\n",
+  return absl::StrFormat("%5.1f%% %10.3f %8d %10.2f %8.3f %8s %7s  %-34s %s\n",
                          total > 0 ? 100 * step.seconds / total : 0.0, 1e3 * step.seconds,
                          step.runs, 1e6 * step.seconds / static_cast<double>(step.runs),
-                         Rate(step.flops, step), Rate(static_cast<double>(step.bytes), step),
-                         kernel, Shortened(absl::StrCat(step.program, " ", step.node)));
+                         1e-6 * static_cast<double>(step.bytes), Rate(step.flops, step),
+                         Rate(static_cast<double>(step.bytes), step), kernel,
+                         Shortened(absl::StrCat(step.program, " ", step.node)));
 }
 
 }  // namespace
@@ -83,8 +84,9 @@ std::string Profiler::Table(int max_rows) const {
     return a->seconds > b->seconds;
   });
   const double total = seconds();
-  std::string text = absl::StrFormat("%6s %10s %8s %10s %8s %7s  %-34s %s\n", "share", "ms", "runs",
-                                     "us/run", "GFLOP/s", "GB/s", "kernel", "node");
+  std::string text =
+      absl::StrFormat("%6s %10s %8s %10s %8s %8s %7s  %-34s %s\n", "share", "ms", "runs", "us/run",
+                      "MB/run", "GFLOP/s", "GB/s", "kernel", "node");
   const size_t shown = std::min(order.size(), static_cast<size_t>(std::max(0, max_rows)));
   for (size_t i = 0; i < shown; ++i) absl::StrAppend(&text, Row(*order[i], total));
   if (shown < order.size()) {

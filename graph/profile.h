@@ -53,8 +53,9 @@ class Profiler {
   // Seconds of all steps.
   double seconds() const;
 
-  // A line a step, the most expensive first: share, time, runs, microseconds a run, GFLOP/s, GB/s,
-  // kernel (implementation), node. At most `max_rows`, and a line that sums up the others.
+  // A line a step, the most expensive first: share, time, runs, microseconds a run, megabytes a
+  // run, GFLOP/s, GB/s, kernel (implementation), node. At most `max_rows`, and a line that sums up
+  // the others.
   std::string Table(int max_rows = 40) const;
 
   // The trace event format of Chromium's tracing and of Perfetto (JSON; "Trace Event Format",

@@ -490,6 +490,12 @@ Var ConvTranspose(Operand x, Operand weights, const ConvTransposeOptions& option
   return Pad(Operand(y, x.location), before, after);
 }
 
+double ConvFlops(const TensorSpec& y, const TensorSpec& weights) {
+  const double terms = static_cast<double>(weights.shape.NumElements()) /
+                       static_cast<double>(std::max<int64_t>(1, weights.shape[0]));
+  return 2 * static_cast<double>(y.shape.NumElements()) * terms;
+}
+
 const OpDef& ConvOp() {
   static const OpDef* const op = new OpDef{
       .name = "conv",
@@ -499,6 +505,7 @@ const OpDef& ConvOp() {
       .infer = InferConv,
       .vjp = ConvVjp,
       .kernels = Kernels(ConvolutionPass::kForward),
+      .flops = [](const KernelRequest& r) { return ConvFlops(r.outputs[0], r.inputs[1]); },
       .onnx_name = "Conv",
   };
   return *op;
@@ -513,6 +520,7 @@ const OpDef& ConvInputGradientOp() {
       .infer = InferInputGradient,
       .vjp = InputGradientVjp,
       .kernels = Kernels(ConvolutionPass::kInputGradient),
+      .flops = [](const KernelRequest& r) { return ConvFlops(r.inputs[0], r.inputs[1]); },
       .onnx_name = "ConvTranspose",
   };
   return *op;
@@ -527,6 +535,7 @@ const OpDef& ConvWeightsGradientOp() {
       .infer = InferWeightsGradient,
       .vjp = WeightsGradientVjp,
       .kernels = Kernels(ConvolutionPass::kWeightsGradient),
+      .flops = [](const KernelRequest& r) { return ConvFlops(r.inputs[1], r.outputs[0]); },
   };
   return *op;
 }

@@ -21,6 +21,10 @@ absl::StatusOr<onednn::ConvolutionConfig> ConvolutionConfigFor(onednn::Convoluti
                                                                const Shape& x, const Shape& weights,
                                                                const Shape& y, const Attrs& attrs);
 
+// Operations of a convolution to y, or of either of its gradients: each element of y is a sum of
+// products.
+double ConvFlops(const TensorSpec& y, const TensorSpec& weights);
+
 }  // namespace adjoint::ops
 
 #endif  // ADJOINT_OPS_CONV_KERNELS_H_

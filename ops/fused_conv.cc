@@ -95,6 +95,11 @@ absl::StatusOr<TensorSpec> InferConvolved(const TensorSpec& x, const TensorSpec&
   return out[0];
 }
 
+double FlopsOf(const TensorSpec& x, const TensorSpec& weights, const Attrs& attrs) {
+  const absl::StatusOr<TensorSpec> y = InferConvolved(x, weights, nullptr, attrs);
+  return y.ok() ? ConvFlops(*y, weights) : 0;
+}
+
 absl::StatusOr<Specs> InferPooled(const TensorSpec& y, const Attrs& attrs) {
   if (!IsPooled(attrs)) return Specs{y};
   ADJOINT_ASSIGN_OR_RETURN(const Attrs pool, PoolAttrs(attrs));
@@ -373,6 +378,7 @@ const OpDef& FusedConvOp() {
                           {"indices", AttrKind::kBool, /*optional=*/true}}),
       .infer = InferFusedConv,
       .kernels = {{"onednn", PrepareFusedConv}, {"reference", ComposeFusedConv}},
+      .flops = [](const KernelRequest& r) { return FlopsOf(r.inputs[0], r.inputs[1], r.attrs); },
   };
   return *op;
 }
@@ -386,6 +392,7 @@ const OpDef& FusedConvInputGradientOp() {
       .attrs = ConvAttrs({{"shape", AttrKind::kShape}, {"pool", AttrKind::kInts}}),
       .infer = InferFusedInputGradient,
       .kernels = {{"onednn", PrepareFusedInputGradient}, {"reference", ComposeFusedInputGradient}},
+      .flops = [](const KernelRequest& r) { return FlopsOf(r.outputs[0], r.inputs[0], r.attrs); },
   };
   return *op;
 }
@@ -402,6 +409,7 @@ const OpDef& FusedConvWeightsGradientOp() {
       .infer = InferFusedWeightsGradient,
       .kernels = {{"onednn", PrepareFusedWeightsGradient},
                   {"reference", ComposeFusedWeightsGradient}},
+      .flops = [](const KernelRequest& r) { return FlopsOf(r.inputs[0], r.outputs[0], r.attrs); },
   };
   return *op;
 }

@@ -5,15 +5,20 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "core/io/file.h"
 #include "gmock/gmock.h"
 #include "graph/executable.h"
+#include "graph/gradients.h"
 #include "graph/graph.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
+#include "ops/conv.h"
 #include "ops/matmul.h"
+#include "ops/pool.h"
+#include "ops/reduce.h"
 
 namespace adjoint::graph {
 namespace {
@@ -84,7 +89,7 @@ TEST_F(ProfileTest, TableAndTraceHoldTheSameSteps) {
     ASSERT_TRUE(Run().ok());
   }
   const std::string table = profiler.Table();
-  EXPECT_THAT(table, HasSubstr("GFLOP/s"));
+  EXPECT_THAT(table, HasSubstr("MB/run  GFLOP/s"));
   EXPECT_THAT(table, HasSubstr("fused_matmul/simd"));
   EXPECT_THAT(profiler.Table(1), HasSubstr("further steps"));
 
@@ -100,6 +105,33 @@ TEST_F(ProfileTest, TableAndTraceHoldTheSameSteps) {
   EXPECT_EQ(event["cat"], "profiled");
   EXPECT_NEAR(event["dur"].get<double>(), 1e6 * profiler.steps()[0].seconds, 1e-3);
   EXPECT_FALSE(profiler.WriteTrace("/no/such/folder/trace.json").ok());
+}
+
+// Those of the map before it is pooled, in each direction.
+TEST(ProfileOfConvolutionsTest, FlopsAreTheProducts) {
+  auto graph = std::make_shared<Graph>();
+  Program program{.name = "conv", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
+  const ops::Var x = graph->Input("x", {DType::kF32, {2, 6, 6, 3}});
+  const ops::Var w = graph->Input("w", {DType::kF32, {4, 3, 3, 3}});
+  program.AddInput("x", x);
+  program.AddInput("w", w);
+  const ops::Var y = ops::MaxPool(ops::Conv(x, w, {.channels_last = true}), {2, 2},
+                                  {.strides = {2, 2}, .channels_last = true});
+  for (const ops::Var g : Gradients(ops::Sum(ops::Square(y)), {x, w})) program.AddOutput("g", g);
+  const auto exe = Executable::Compile(program);
+  ASSERT_TRUE(exe.ok()) << exe.status();
+  const auto workspace = (*exe)->NewWorkspace();
+  std::vector<Tensor> outputs;
+  const std::vector<Tensor> inputs = {Tensor::Zeros(x.spec()), Tensor::Zeros(w.spec())};
+  const auto steps = (*exe)->Profile(**workspace, inputs, nullptr, &outputs, 1);
+  ASSERT_TRUE(steps.ok()) << steps.status();
+  int convolutions = 0;
+  for (const StepProfile& step : *steps) {
+    if (!absl::StrContains(step.op, "conv")) continue;
+    ++convolutions;
+    EXPECT_EQ(step.flops, 2.0 * (2 * 4 * 4 * 4) * (3 * 3 * 3)) << step.node;
+  }
+  EXPECT_EQ(convolutions, 3);
 }
 
 TEST_F(ProfileTest, RemembersNoMoreEventsThanAsked) {
