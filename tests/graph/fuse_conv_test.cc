@@ -3,6 +3,7 @@
 #include "graph/passes/fuse_conv.h"
 
 #include <cmath>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -229,6 +230,82 @@ std::vector<Tensor> InputsOf(const Case& c, DType dtype) {
   std::vector<Tensor> inputs;
   for (const Shape& shape : c.inputs) inputs.push_back(Random(dtype, shape, inputs.size()));
   return inputs;
+}
+
+// A training step of convolution, relu, pooling, and a residual block.
+TEST(FuseConvTest, WhatThePassesMake) {
+  const Case c = {"p",
+                  {{2, 6, 6, 3}, {4, 3, 3, 3}, {4}, {4, 4, 1, 1}},
+                  [](const std::vector<Var>& v) {
+                    const Var pooled = ops::MaxPool(ops::Relu(ops::Conv(v[0], v[1], v[2], Last())),
+                                                    {2, 2}, PoolLast());
+                    return ops::Relu(ops::Conv(pooled, v[3], Last()) + pooled);
+                  },
+                  {}};
+  std::map<std::string, std::string> dumps;
+  CompileOptions options;
+  options.passes.observe = [&](absl::string_view pass, const Program& p) {
+    std::string& text = dumps[std::string(pass)];
+    // Without ports and the places in the source.
+    for (absl::string_view line : absl::StrSplit(p.ToString(), '\n')) {
+      if (absl::StrContains(line, " -> ")) {
+        absl::StrAppend(&text, line.substr(0, line.find("   # ")), "\n");
+      }
+    }
+  };
+  ASSERT_TRUE(Executable::Compile(BuildProgram(c, DType::kF32), options).ok());
+  EXPECT_EQ(dumps["pool_before_relu"],
+            R"(  %0: input(){dtype=f32, name='x0', shape=[2,6,6,3]} -> f32[2,6,6,3]
+  %1: input(){dtype=f32, name='x1', shape=[4,3,3,3]} -> f32[4,3,3,3]
+  %2: input(){dtype=f32, name='x2', shape=[4]} -> f32[4]
+  %3: input(){dtype=f32, name='x3', shape=[4,4,1,1]} -> f32[4,4,1,1]
+  %4: conv(%0:x0 f32[2,6,6,3], %1:x1 f32[4,3,3,3], %2:x2 f32[4]){channels_last=true, dilations=[1,1], groups=1, pads_begin=[0,0], pads_end=[0,0], strides=[1,1]} -> f32[2,4,4,4]
+  %5: max_pool(%4 f32[2,4,4,4]){ceil_mode=false, channels_last=true, dilations=[1,1], indices='plane', kernel=[2,2], pads_begin=[0,0], pads_end=[0,0], strides=[2,2]} -> f32[2,2,2,4], i32[2,2,2,4]
+  %6: relu(%5.0 f32[2,2,2,4]) -> f32[2,2,2,4]
+  %7: conv(%6 f32[2,2,2,4], %3:x3 f32[4,4,1,1]){channels_last=true, dilations=[1,1], groups=1, pads_begin=[0,0], pads_end=[0,0], strides=[1,1]} -> f32[2,2,2,4]
+  %8: add(%7 f32[2,2,2,4], %6 f32[2,2,2,4]) -> f32[2,2,2,4]
+  %9: relu(%8 f32[2,2,2,4]) -> f32[2,2,2,4]
+  %10: constant(){value=f32[1,1,1,1] {1}} -> f32[1,1,1,1]
+  %11: broadcast_to(%10 f32[1,1,1,1]){shape=[2,2,2,4]} -> f32[2,2,2,4]
+  %12: constant(){value=f32[] {2}} -> f32[]
+  %13: mul(%9 f32[2,2,2,4], %12 f32[]) -> f32[2,2,2,4]
+  %14: mul(%11 f32[2,2,2,4], %13 f32[2,2,2,4]) -> f32[2,2,2,4]
+  %15: constant(){value=f32[] {0}} -> f32[]
+  %16: greater(%9 f32[2,2,2,4], %15 f32[]) -> bool[2,2,2,4]
+  %17: where(%16 bool[2,2,2,4], %14 f32[2,2,2,4], %15 f32[]) -> f32[2,2,2,4]
+  %18: conv_input_gradient(%17 f32[2,2,2,4], %3:x3 f32[4,4,1,1]){channels_last=true, dilations=[1,1], groups=1, pads_begin=[0,0], pads_end=[0,0], shape=[2,2,2,4], strides=[1,1]} -> f32[2,2,2,4]
+  %19: conv_weights_gradient(%6 f32[2,2,2,4], %17 f32[2,2,2,4]){channels_last=true, dilations=[1,1], groups=1, kernel=[1,1], pads_begin=[0,0], pads_end=[0,0], strides=[1,1]} -> f32[4,4,1,1]
+  %20: add(%17 f32[2,2,2,4], %18 f32[2,2,2,4]) -> f32[2,2,2,4]
+  %21: greater(%6 f32[2,2,2,4], %15 f32[]) -> bool[2,2,2,4]
+  %22: where(%21 bool[2,2,2,4], %20 f32[2,2,2,4], %15 f32[]) -> f32[2,2,2,4]
+  %23: max_unpool(%22 f32[2,2,2,4], %5.1 i32[2,2,2,4]){channels_last=true, indices='plane', shape=[2,4,4,4]} -> f32[2,4,4,4]
+  %24: conv_input_gradient(%23 f32[2,4,4,4], %1:x1 f32[4,3,3,3]){channels_last=true, dilations=[1,1], groups=1, pads_begin=[0,0], pads_end=[0,0], shape=[2,6,6,3], strides=[1,1]} -> f32[2,6,6,3]
+  %25: conv_weights_gradient(%0:x0 f32[2,6,6,3], %23 f32[2,4,4,4]){channels_last=true, dilations=[1,1], groups=1, kernel=[3,3], pads_begin=[0,0], pads_end=[0,0], strides=[1,1]} -> f32[4,3,3,3]
+  %26: sum(%23 f32[2,4,4,4]){axes=[0,1,2], keepdims=false} -> f32[4]
+)");
+  EXPECT_EQ(dumps["fuse_conv"],
+            R"(  %0: input(){dtype=f32, name='x0', shape=[2,6,6,3]} -> f32[2,6,6,3]
+  %1: input(){dtype=f32, name='x1', shape=[4,3,3,3]} -> f32[4,3,3,3]
+  %2: input(){dtype=f32, name='x2', shape=[4]} -> f32[4]
+  %3: input(){dtype=f32, name='x3', shape=[4,4,1,1]} -> f32[4,4,1,1]
+  %4: fused_conv(%0:x0 f32[2,6,6,3], %1:x1 f32[4,3,3,3], %2:x2 f32[4]){activation='relu', bias=true, channels_last=true, dilations=[1,1], groups=1, indices=true, pads_begin=[0,0], pads_end=[0,0], pool=[2,2,2,2], residual=false, strides=[1,1]} -> f32[2,2,2,4], i32[2,2,2,4]
+  %5: fused_conv(%4.0 f32[2,2,2,4], %3:x3 f32[4,4,1,1], %4.0 f32[2,2,2,4]){activation='relu', bias=false, channels_last=true, dilations=[1,1], groups=1, pads_begin=[0,0], pads_end=[0,0], residual=true, strides=[1,1]} -> f32[2,2,2,4]
+  %6: constant(){value=f32[1,1,1,1] {1}} -> f32[1,1,1,1]
+  %7: broadcast_to(%6 f32[1,1,1,1]){shape=[2,2,2,4]} -> f32[2,2,2,4]
+  %8: constant(){value=f32[] {2}} -> f32[]
+  %9: mul(%5 f32[2,2,2,4], %8 f32[]) -> f32[2,2,2,4]
+  %10: mul(%7 f32[2,2,2,4], %9 f32[2,2,2,4]) -> f32[2,2,2,4]
+  %11: constant(){value=f32[] {0}} -> f32[]
+  %12: greater(%5 f32[2,2,2,4], %11 f32[]) -> bool[2,2,2,4]
+  %13: where(%12 bool[2,2,2,4], %10 f32[2,2,2,4], %11 f32[]) -> f32[2,2,2,4]
+  %14: conv_input_gradient(%13 f32[2,2,2,4], %3:x3 f32[4,4,1,1]){channels_last=true, dilations=[1,1], groups=1, pads_begin=[0,0], pads_end=[0,0], shape=[2,2,2,4], strides=[1,1]} -> f32[2,2,2,4]
+  %15: conv_weights_gradient(%4.0 f32[2,2,2,4], %13 f32[2,2,2,4]){channels_last=true, dilations=[1,1], groups=1, kernel=[1,1], pads_begin=[0,0], pads_end=[0,0], strides=[1,1]} -> f32[4,4,1,1]
+  %16: add(%13 f32[2,2,2,4], %14 f32[2,2,2,4]) -> f32[2,2,2,4]
+  %17: greater(%4.0 f32[2,2,2,4], %11 f32[]) -> bool[2,2,2,4]
+  %18: where(%17 bool[2,2,2,4], %16 f32[2,2,2,4], %11 f32[]) -> f32[2,2,2,4]
+  %19: fused_conv_input_gradient(%1:x1 f32[4,3,3,3], %18 f32[2,2,2,4], %4.1 i32[2,2,2,4]){channels_last=true, dilations=[1,1], groups=1, pads_begin=[0,0], pads_end=[0,0], pool=[2,2,2,2], shape=[2,6,6,3], strides=[1,1]} -> f32[2,6,6,3]
+  %20: fused_conv_weights_gradient(%0:x0 f32[2,6,6,3], %18 f32[2,2,2,4], %4.1 i32[2,2,2,4]){bias=true, channels_last=true, dilations=[1,1], groups=1, kernel=[3,3], pads_begin=[0,0], pads_end=[0,0], pool=[2,2,2,2], strides=[1,1]} -> f32[4,3,3,3], f32[4]
+)");
 }
 
 TEST(FuseConvTest, FusedAndUnfusedAgreeToRounding) {
