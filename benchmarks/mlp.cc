@@ -2,12 +2,19 @@
 //
 //   mlp/784x512x512x10/batch_128/adjoint   the network that rivals measure too: relu, softmax
 //                                          cross-entropy on whole numbers, Adam
+//   neighbour/alone, neighbour/busy        the same network, and beside a process that keeps one
+//                                          core busy
 //   scaling/...                            what a step costs as batch, width or depth grows by 1,
 //   2,
 //                                          4 and 8, from a hidden width of 256, 2 hidden layers and
 //                                          batches of 64: cost against size
 //
 // Times are of one step, the mean over an epoch of 50.
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <memory>
@@ -68,10 +75,40 @@ absl::Status Train(benchmark::State& state, const Perceptron& net) {
   return absl::OkStatus();
 }
 
-void Register(const std::string& name, const Perceptron& net) {
+// A process that computes without end, for as long as this lives.
+class BusyNeighbour {
+ public:
+  BusyNeighbour() : child_(fork()) {
+    if (child_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (volatile uint64_t n = 0;; n = n + 1) {
+    }
+  }
+  ~BusyNeighbour() {
+    if (child_ <= 0) return;
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
+  }
+  BusyNeighbour(const BusyNeighbour&) = delete;
+  BusyNeighbour& operator=(const BusyNeighbour&) = delete;
+
+  bool ok() const { return child_ > 0; }
+
+ private:
+  const pid_t child_;
+};
+
+absl::Status TrainBeside(benchmark::State& state, const Perceptron& net) {
+  const BusyNeighbour neighbour;
+  if (!neighbour.ok()) return absl::UnavailableError("cannot start a busy process");
+  return Train(state, net);
+}
+
+void Register(const std::string& name, const Perceptron& net,
+              absl::Status (*train)(benchmark::State&, const Perceptron&) = Train) {
   benchmark::RegisterBenchmark(name.c_str(),
-                               [net](benchmark::State& state) {
-                                 const absl::Status status = Train(state, net);
+                               [net, train](benchmark::State& state) {
+                                 const absl::Status status = train(state, net);
                                  if (!status.ok()) state.SkipWithError(status.ToString().c_str());
                                })
       ->UseManualTime()
@@ -82,6 +119,8 @@ void Register(const std::string& name, const Perceptron& net) {
 
 void RegisterAll() {
   Register("mlp/784x512x512x10/batch_128/adjoint", {784, {512, 512}, 128});
+  Register("neighbour/alone", {784, {512, 512}, 128});
+  Register("neighbour/busy", {784, {512, 512}, 128}, TrainBeside);
   constexpr int64_t kBatch = 64, kWidth = 256, kDepth = 2;
   for (int64_t times : {1, 2, 4, 8}) {
     Register(absl::StrCat("scaling/batch/", times),

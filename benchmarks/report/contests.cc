@@ -31,6 +31,7 @@ std::vector<Round> AllRounds() {
       {"bandwidth", {Ours("bandwidth"), PyTorch("bandwidth")}},
       {"chain", {Ours("chain"), PyTorch("chain")}},
       {"overhead", {Ours("overhead")}},
+      {"neighbour", {Ours("mlp", {"--benchmark_filter=^neighbour"})}},
       {"scaling", {Ours("mlp", {"--benchmark_filter=^scaling"})}},
   };
 }
@@ -62,6 +63,12 @@ std::vector<Contest> AllContests() {
                  {Theirs(mlp)},
                  Contest::kRatio,
                  0.7});
+  // Two threads and the neighbour share two cores.
+  all.push_back({"MLP beside a busy process, two threads on two cores",
+                 {"neighbour/busy"},
+                 {"neighbour/alone"},
+                 Contest::kRatio,
+                 1.5});
   std::vector<std::string> products;
   for (const Product& p : Products()) products.push_back(p.Name());
   for (const DenseLayer& d : DenseLayers()) products.push_back(d.Name());
