@@ -264,13 +264,15 @@ class BroadcastIndex {
 template <typename Y, typename... X, class Fn, size_t... kInput>
 std::unique_ptr<Kernel> ReferenceLoop(const KernelRequest& request, Fn fn,
                                       std::index_sequence<kInput...>) {
-  return MakeKernel([index = BroadcastIndex(request), fn](const KernelArgs& args) {
-    Y* out = Out<Y>(args);
-    for (int64_t i = 0; i < index.size(); ++i) {
-      out[i] = static_cast<Y>(fn(In<X>(args, kInput)[index.Of(kInput, i)]...));
-    }
-    return absl::OkStatus();
-  });
+  // Small rather than fast: there is one for each op and type, and tiles for nearly all of them.
+  return MakeKernel(
+      [ index = BroadcastIndex(request), fn ](const KernelArgs& args) __attribute__((cold)) {
+        Y* out = Out<Y>(args);
+        for (int64_t i = 0; i < index.size(); ++i) {
+          out[i] = static_cast<Y>(fn(In<X>(args, kInput)[index.Of(kInput, i)]...));
+        }
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace internal
