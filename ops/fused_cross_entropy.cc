@@ -47,6 +47,15 @@ struct TargetSums {
 ADJOINT_INLINE TargetSums SumsOf(const float* __restrict x, const float* __restrict target,
                                  float factor, float max, float log_sum, int64_t n) {
   TargetSums sums;
+  if (n < kLanes) {
+    // To begin and join the lanes would take longer than the sums.
+    float likelihood = 0, mass = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      likelihood += target[i] * ((x[i] - max) - log_sum);
+      mass += target[i] * factor;
+    }
+    return {static_cast<double>(likelihood), static_cast<double>(mass)};
+  }
   for (int64_t first = 0; first < n; first += kRun) {
     const int64_t last = first + kRun < n ? first + kRun : n;
     float likelihood[kLanes] = {}, mass[kLanes] = {};
