@@ -1,11 +1,13 @@
-// Cross-validation of the NB-SVM on the training reviews of the IMDB data: which settings are best.
-// The test reviews have no part in it.
+// Cross-validation of the NB-SVM, and of the document vectors beside it, on the training reviews of
+// the IMDB data: which settings are best. The test reviews have no part in it.
 //
-//   bazel run //apps:imdb_folds -- PATH/aclImdb_v1.tar.gz [folds to run, at most 5]
+//   bazel run //apps:imdb_folds -- PATH/aclImdb_v1.tar.gz [folds to run, at most 5 [ensemble]]
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,7 +19,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "apps/imdb/networks/ensemble.h"
 #include "apps/imdb/networks/nbsvm.h"
 #include "apps/imdb/report.h"
 #include "core/io/archive.h"
@@ -35,18 +39,23 @@ struct FoldedReviews {
   std::vector<std::string> texts;
   std::vector<uint8_t> labels;
   std::vector<int64_t> folds;
+  std::vector<std::string> unlabeled;
 };
 
 // The training reviews of aclImdb_v1.tar.gz. All reviews of a film are in one fold, as no film has
 // reviews for training and for testing; train/urls_{pos,neg}.txt tell the film of each, a line a
 // review in the order of their numbers.
-absl::StatusOr<FoldedReviews> ReadFolds(const std::string& path) {
-  std::map<std::string, std::string> texts[2];
+absl::StatusOr<FoldedReviews> ReadFolds(const std::string& path, bool unlabeled) {
+  std::map<std::string, std::string> texts[2], others;
   std::vector<std::string> films[2];
   ADJOINT_ASSIGN_OR_RETURN(io::ArchiveReader reader, io::ArchiveReader::Open(path));
   while (true) {
     ADJOINT_ASSIGN_OR_RETURN(const bool more, reader.Next());
     if (!more) break;
+    if (unlabeled && absl::StrContains(reader.name(), "train/unsup/") &&
+        absl::EndsWith(reader.name(), ".txt")) {
+      ADJOINT_ASSIGN_OR_RETURN(others[reader.name()], reader.Read(int64_t{64} << 20));
+    }
     for (const int label : {0, 1}) {
       const std::string part = label == 1 ? "pos" : "neg";
       const bool is_text = absl::StrContains(reader.name(), absl::StrCat("train/", part, "/")) &&
@@ -60,6 +69,7 @@ absl::StatusOr<FoldedReviews> ReadFolds(const std::string& path) {
     }
   }
   FoldedReviews reviews;
+  for (auto& [name, text] : others) reviews.unlabeled.push_back(std::move(text));
   for (const int label : {1, 0}) {
     for (auto& [name, text] : texts[label]) {
       size_t number = 0;
@@ -115,8 +125,83 @@ std::vector<Variant> Variants() {
   return variants;
 }
 
+double Accuracy(const std::vector<float>& logits, const LabeledTexts& texts) {
+  double right = 0;
+  for (size_t i = 0; i < logits.size(); ++i) right += (logits[i] > 0) == (texts.labels[i] == 1);
+  return 100 * right / static_cast<double>(std::max<size_t>(1, logits.size()));
+}
+
+struct DocumentVariant {
+  const char* what;
+  DocumentClassifierSettings settings;
+};
+
+std::vector<DocumentVariant> DocumentVariants() {
+  const DocumentClassifierSettings usual;
+  std::vector<DocumentVariant> variants = {{"the defaults", usual}};
+  const auto add = [&](const char* what, auto set) {
+    variants.push_back({what, usual});
+    set(variants.back().settings);
+  };
+  add("192 units", [](DocumentClassifierSettings& s) { s.vectors.rule.units = 192; });
+  add("ratio 0.5", [](DocumentClassifierSettings& s) { s.vectors.least_ratio = 0.5; });
+  add("alpha 3", [](DocumentClassifierSettings& s) { s.vectors.rule.alpha = 3; });
+  add("alpha 6", [](DocumentClassifierSettings& s) { s.vectors.rule.alpha = 6; });
+  add("8 epochs", [](DocumentClassifierSettings& s) { s.vectors.epochs = 8; });
+  return variants;
+}
+
+// The document vectors alone, and beside the NB-SVM with several weights.
+absl::Status RunEnsemble(const std::string& path, int64_t folds) {
+  constexpr double kWeights[] = {0.25, 0.5, 0.75, 1, 1.5, 2};
+  ADJOINT_ASSIGN_OR_RETURN(const FoldedReviews reviews, ReadFolds(path, true));
+  std::cout << reviews.texts.size() << " training reviews, " << reviews.unlabeled.size()
+            << " without labels; accuracy in %: of the NB-SVM, of the document vectors, of both "
+            << "with the weights " << absl::StrJoin(kWeights, ", ") << "; seconds of the vectors"
+            << std::endl;
+  std::vector<std::vector<float>> naive(static_cast<size_t>(folds));
+  for (int64_t fold = 0; fold < folds; ++fold) {
+    const auto [train, held] = Part(reviews, fold);
+    ADJOINT_ASSIGN_OR_RETURN(Nbsvm nbsvm, TrainNbsvm(train, {}));
+    ADJOINT_ASSIGN_OR_RETURN(naive[fold], nbsvm.Predict(held.texts));
+    for (float& p : naive[fold]) p = std::log(p / (1 - p));
+  }
+  for (const DocumentVariant& variant : DocumentVariants()) {
+    std::vector<double> sums(2 + std::size(kWeights));
+    for (int64_t fold = 0; fold <= folds; ++fold) {
+      std::vector<double> row(sums.size());
+      const Stopwatch watch;
+      if (fold < folds) {
+        const auto [train, held] = Part(reviews, fold);
+        ADJOINT_ASSIGN_OR_RETURN(
+            const DocumentClassifier documents,
+            TrainDocumentClassifier(reviews.unlabeled, train, variant.settings));
+        ADJOINT_ASSIGN_OR_RETURN(const std::vector<float> logits, documents.Logits(held.texts));
+        row[0] = Accuracy(naive[fold], held);
+        row[1] = Accuracy(logits, held);
+        for (size_t w = 0; w < std::size(kWeights); ++w) {
+          std::vector<float> both = naive[fold];
+          for (size_t i = 0; i < both.size(); ++i) {
+            both[i] += static_cast<float>(kWeights[w]) * logits[i];
+          }
+          row[2 + w] = Accuracy(both, held);
+        }
+        for (size_t i = 0; i < sums.size(); ++i) sums[i] += row[i];
+      } else {
+        for (size_t i = 0; i < sums.size(); ++i) row[i] = sums[i] / static_cast<double>(folds);
+      }
+      std::cout << absl::StrFormat("%-16s %-5s", variant.what,
+                                   fold < folds ? absl::StrCat(fold) : "mean");
+      for (const double accuracy : row) std::cout << absl::StrFormat(" %6.2f", accuracy);
+      if (fold < folds) std::cout << absl::StrFormat("  %5.1f s", watch.Seconds());
+      std::cout << std::endl;
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run(const std::string& path, int64_t folds) {
-  ADJOINT_ASSIGN_OR_RETURN(const FoldedReviews reviews, ReadFolds(path));
+  ADJOINT_ASSIGN_OR_RETURN(const FoldedReviews reviews, ReadFolds(path, false));
   std::cout << reviews.texts.size() << " training reviews; accuracy in % on each fold, mean, "
             << "seconds a fold" << std::endl;
   for (const Variant& variant : Variants()) {
@@ -145,12 +230,15 @@ absl::Status Run(const std::string& path, int64_t folds) {
 
 int main(int argc, char** argv) {
   int64_t folds = 5;
-  if (argc < 2 || argc > 3 ||
+  const bool ensemble = argc == 4 && argv[3] == absl::string_view("ensemble");
+  if (argc < 2 || argc > 4 || (argc == 4 && !ensemble) ||
       (argc > 2 && (!absl::SimpleAtoi(argv[2], &folds) || folds < 1 || folds > 5))) {
-    std::cerr << "imdb_folds: wants the path of aclImdb_v1.tar.gz and a number of folds, 1 to 5\n";
+    std::cerr << "imdb_folds: wants the path of aclImdb_v1.tar.gz, and perhaps a number of folds, "
+                 "1 to 5, and then the word ensemble\n";
     return 2;
   }
-  const absl::Status status = adjoint::apps::imdb::Run(argv[1], folds);
+  const absl::Status status = ensemble ? adjoint::apps::imdb::RunEnsemble(argv[1], folds)
+                                       : adjoint::apps::imdb::Run(argv[1], folds);
   if (status.ok()) return 0;
   std::cerr << "imdb_folds: " << status.message() << std::endl;
   return 1;

@@ -22,17 +22,22 @@ constexpr int64_t kMaxReviewBytes = 1 << 20;
 constexpr int64_t kMaxWordIndexBytes = 64 << 20;
 constexpr int64_t kMaxCorpusBytes = int64_t{2} << 30;
 
-// "train/pos", "train/neg", "test/pos", "test/neg" to file name and text.
+constexpr char kUnlabeled[] = "train/unsup";
+
+// "train/pos", "train/neg", "test/pos", "test/neg", and perhaps "train/unsup", to file name and
+// text.
 using Parts = std::map<std::string, std::vector<std::pair<std::string, std::string>>>;
 
-Parts EmptyParts() {
-  return {{"train/pos", {}}, {"train/neg", {}}, {"test/pos", {}}, {"test/neg", {}}};
+Parts EmptyParts(bool unlabeled) {
+  Parts parts = {{"train/pos", {}}, {"train/neg", {}}, {"test/pos", {}}, {"test/neg", {}}};
+  if (unlabeled) parts[kUnlabeled];
+  return parts;
 }
 
 absl::StatusOr<RawTexts> Ordered(Parts parts, const std::string& path) {
   RawTexts texts;
   for (auto& [part, files] : parts) {
-    if (files.empty()) {
+    if (files.empty() && part != kUnlabeled) {
       return absl::InvalidArgumentError(
           absl::StrCat("'", path, "' has no reviews in ", part, "/*.txt"));
     }
@@ -48,6 +53,9 @@ absl::StatusOr<RawTexts> Ordered(Parts parts, const std::string& path) {
       }
     }
   }
+  if (const auto unlabeled = parts.find(kUnlabeled); unlabeled != parts.end()) {
+    for (auto& [name, text] : unlabeled->second) texts.unlabeled.push_back(std::move(text));
+  }
   return texts;
 }
 
@@ -61,9 +69,10 @@ absl::Status AddBytes(const std::string& path, int64_t bytes, int64_t& total) {
 }  // namespace
 
 absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder,
-                                        const std::function<void(double share)>& progress) {
+                                        const std::function<void(double share)>& progress,
+                                        bool unlabeled) {
   namespace fs = std::filesystem;
-  Parts parts = EmptyParts();
+  Parts parts = EmptyParts(unlabeled);
   int64_t total = 0;
   double parts_done = 0;
   for (auto& [part, files] : parts) {
@@ -76,6 +85,7 @@ absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder,
     }
     const fs::path place = fs::path(folder) / part;
     std::error_code error;
+    if (part == kUnlabeled && !fs::exists(place, error)) continue;
     fs::directory_iterator entry(place, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
       const std::string name = entry->path().filename().string();
@@ -100,8 +110,9 @@ absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder,
 }
 
 absl::StatusOr<RawTexts> ReadTextArchive(const std::string& path,
-                                         const std::function<void(double share)>& progress) {
-  Parts parts = EmptyParts();
+                                         const std::function<void(double share)>& progress,
+                                         bool unlabeled) {
+  Parts parts = EmptyParts(unlabeled);
   std::string word_index;
   int64_t total = 0;
   ADJOINT_ASSIGN_OR_RETURN(io::ArchiveReader reader, io::ArchiveReader::Open(path));

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "datasets/imdb.h"
@@ -13,18 +14,22 @@ namespace adjoint::datasets::imdb {
 // pos (label 1) and then of neg (label 0) in lexicographic order of their file names.
 struct RawTexts {
   LabeledTexts train, test;
+  std::vector<std::string> unlabeled;  // of train/unsup, in that order; where they are asked for
   std::string word_index;  // the bytes of an imdb_word_index.json in the archive; mostly empty
 };
 
 // From the folder that holds train/{pos,neg} and test/{pos,neg}. Files are those named *.txt.
-// Errors name the folder or file; a part without any review is one. `progress`, if there is one, is
+// Errors name the folder or file; a part without any review is one, but for the reviews without
+// labels in train/unsup, which are read where `unlabeled` is set. `progress`, if there is one, is
 // called after every file with the share that is done.
 absl::StatusOr<RawTexts> ReadTextFolder(const std::string& folder,
-                                        const std::function<void(double share)>& progress = {});
+                                        const std::function<void(double share)>& progress = {},
+                                        bool unlabeled = false);
 
 // From a tar or tar.gz file with these folders at any depth.
 absl::StatusOr<RawTexts> ReadTextArchive(const std::string& path,
-                                         const std::function<void(double share)>& progress = {});
+                                         const std::function<void(double share)>& progress = {},
+                                         bool unlabeled = false);
 
 }  // namespace adjoint::datasets::imdb
 

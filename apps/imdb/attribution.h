@@ -1,11 +1,13 @@
 #ifndef ADJOINT_APPS_IMDB_ATTRIBUTION_H_
 #define ADJOINT_APPS_IMDB_ATTRIBUTION_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "core/tensor.h"
 #include "graph/function.h"
 #include "graph/graph.h"
@@ -28,6 +30,10 @@ class Attribution {
   // network that does not end with a sigmoid, an op without gradient on the way.
   static absl::StatusOr<Attribution> Create(const nn::Model& model, const nn::ValueSpec& input,
                                             const Choice& choice = nullptr);
+  // For models with several inputs, of which the parts are those of number `of`.
+  static absl::StatusOr<Attribution> Create(const nn::Model& model,
+                                            absl::Span<const nn::ValueSpec> inputs, size_t of,
+                                            const Choice& choice = nullptr);
 
   struct Result {
     double probability = 0;
@@ -36,14 +42,14 @@ class Attribution {
   };
   // For one sample. Requires the model of Create. Compiles at the first call, and where a sparse
   // sample has more entries than any before and more than 1,024.
-  absl::StatusOr<Result> Run(nn::Model& model, const nn::Data& x);
+  absl::StatusOr<Result> Run(nn::Model& model, const nn::DataList& x);
 
  private:
-  Attribution(std::unique_ptr<graph::Function> function, bool parts_are_entries)
-      : function_(std::move(function)), parts_are_entries_(parts_are_entries) {}
+  Attribution(std::unique_ptr<graph::Function> function, int entries_of)
+      : function_(std::move(function)), entries_of_(entries_of) {}
 
   std::unique_ptr<graph::Function> function_;
-  bool parts_are_entries_;  // of a sparse input
+  int entries_of_;  // the sparse input whose entries are the parts; -1: none
 };
 
 }  // namespace adjoint::apps::imdb

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "apps/imdb/networks/document_vector_layer.h"
+#include "apps/imdb/networks/ensemble_classifier.h"
 #include "apps/imdb/networks/mlp.h"
 #include "apps/imdb/networks/naive_bayes.h"
 #include "apps/imdb/networks/nbsvm_classifier.h"
@@ -24,6 +26,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {kPreprocessingSection, LoadMlp},
     {kNgramSection, LoadNbsvm},
+    {kEnsembleSection, LoadEnsemble},
 };
 
 }  // namespace
@@ -37,6 +40,7 @@ void SortTerms(Explanation& explanation) {
 
 absl::StatusOr<std::unique_ptr<Classifier>> LoadClassifier(const std::string& path) {
   RegisterNaiveBayesDense();
+  RegisterDocumentVector();
   ADJOINT_ASSIGN_OR_RETURN(nn::Model model, nn::Model::Load(path));
   absl::StatusOr<std::unique_ptr<Classifier>> classifier = NotAModelOfReviews();
   for (const Kind& kind : kKinds) {

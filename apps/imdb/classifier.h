@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "apps/imdb/options.h"
 #include "apps/imdb/report.h"
+#include "nn/model.h"
 
 namespace adjoint::apps::imdb {
 
@@ -74,6 +75,9 @@ class Classifier {
 
   // Source, weights and kernels.
   virtual absl::Status Describe(Report& report) const = 0;
+
+  // The network, for pictures and numbers of weights. Never null; lives as long as this.
+  virtual const nn::Model* model() const = 0;
 };
 
 // Puts the terms in their order.

@@ -82,7 +82,7 @@ absl::Status CheckVocabulary(const LoadedModel& loaded, const Corpus& corpus) {
 }  // namespace
 
 absl::Status RunTrain(const Options& options) {
-  if (options.network == "nbsvm") return RunTrainNbsvm(options);
+  if (ReadsTexts(options.network)) return RunTrainOnTexts(options);
   const int64_t length = SequenceLength(options.network);
   if (length > 0 && options.Given("encoding")) {
     std::cerr << "Note: the network " << options.network << " makes no use of --encoding"
@@ -104,18 +104,19 @@ absl::Status RunTrain(const Options& options) {
   ADJOINT_ASSIGN_OR_RETURN(const Tensor labels, datasets::Labels(corpus.data.train));
   const nn::DataList y = labels;
   report.seconds.vectorize = vectorize.Seconds();
-  const int64_t kept = corpus.validation_size(), n = x.rows();
+  const int64_t n = x.rows();
+  const int64_t kept = length > 0 ? std::max<int64_t>(1, n / 10) : corpus.validation_size();
   ADJOINT_ASSIGN_OR_RETURN(nn::Model model, MakeModel(options, x));
   std::cout << model.Summary() << "\n"
             << corpus.data.source << ": training on " << WithCommas(n - kept)
             << " reviews, validating on the first " << WithCommas(kept) << "\n";
-  TrainedModel trained{.model = &model, .batch_size = batch_size};
+  TrainedModel trained{.model = &model, .validated = kept, .batch_size = batch_size};
   const Stopwatch train;
   ADJOINT_ASSIGN_OR_RETURN(
       report.history,
       Train(model, x.Rows(kept, n), y.Rows(kept, n), {x.Rows(0, kept), y.Rows(0, kept)},
             options.epochs, batch_size, {.dir = options.checkpoint, .resume = options.resume},
-            &trained.step_seconds));
+            &trained.step_seconds, length > 0));
   report.seconds.train = train.Seconds();
   ADJOINT_RETURN_IF_ERROR(ShowHistory(report.history, options, corpus));
   std::cout << "\nEvaluating on " << WithCommas(corpus.data.test.size()) << " test reviews\n";
@@ -131,14 +132,14 @@ absl::Status RunTrain(const Options& options) {
 }
 
 absl::Status RunEvaluate(const Options& options) {
-  NoteUnused(options, {"data", "num_words", "hidden", "encoding", "threads", "out", "model",
-                       "report_json", "dump_passes", "memory_limit"});
+  NoteUnused(options, {"network", "data", "num_words", "hidden", "encoding", "threads", "out",
+                       "model", "report_json", "dump_passes", "memory_limit"});
   if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
   Report report;
   {
     ADJOINT_ASSIGN_OR_RETURN(const std::unique_ptr<Classifier> classifier,
                              LoadClassifierFor(options));
-    if (classifier->info().network == "nbsvm") return RunEvaluateOnTexts(options, *classifier);
+    if (ReadsTexts(classifier->info().network)) return RunEvaluateOnTexts(options, *classifier);
   }
   ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModelFor(options));
   const Stopwatch load;

@@ -91,8 +91,8 @@ std::string HtmlPage(absl::string_view text, const Explanation& explanation,
 }  // namespace
 
 absl::Status RunExplain(const Options& options) {
-  NoteUnused(options,
-             {"num_words", "hidden", "encoding", "threads", "out", "model", "report_json"});
+  NoteUnused(options, {"network", "num_words", "hidden", "encoding", "threads", "out", "model",
+                       "report_json"});
   for (const std::string& path : {options.report_json, options.html}) {
     if (!path.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(path));
   }

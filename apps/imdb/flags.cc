@@ -130,8 +130,9 @@ const std::vector<Flag>& Flags() {
       {"encoding", "sparse|dense", kData,
        "How reviews are fed: same numbers, other speed [sparse]"},
       {"network", "NAME", kNetwork,
-       "mlp, the book's; embedding, conv or lstm, which read words in their order;\nor nbsvm, the "
-       "best: n-grams weighted by naive Bayes [mlp]"},
+       "mlp, the book's; embedding, conv or lstm, which read words in their order;\nnbsvm, "
+       "n-grams weighted by naive Bayes; or ensemble, the best: nbsvm beside vectors of\ndocuments "
+       "learnt from the reviews without labels [mlp]"},
       {"hidden", "N,N,...", kNetwork, "Units of the hidden layers [16,16]"},
       {"activation", "NAME", kNetwork,
        "relu, tanh, sigmoid, gelu, softplus, exponential, softmax or linear\n[relu]"},
@@ -263,10 +264,10 @@ absl::Status ReadFlag(const std::string& name, const std::string& text, Options*
   }
   if (name == "network") {
     options->network = text;
-    for (const char* known : {"mlp", "embedding", "conv", "lstm", "nbsvm"}) {
+    for (const char* known : {"mlp", "embedding", "conv", "lstm", "nbsvm", "ensemble"}) {
       if (text == known) return absl::OkStatus();
     }
-    return ValueError(name, text, "there are mlp, embedding, conv, lstm and nbsvm");
+    return ValueError(name, text, "there are mlp, embedding, conv, lstm, nbsvm and ensemble");
   }
   // Ids 0 to 3 stand for no word.
   if (name == "num_words") return ReadInt<int64_t>(name, text, 4, 10000000, &options->num_words);

@@ -45,6 +45,13 @@ absl::StatusOr<std::vector<Shape>> Kernels(const nn::Model& model) {
   return kernels;
 }
 
+absl::StatusOr<nn::Model> Compiled(nn::Model model, const Options& options, const nn::DataList& x) {
+  model.SetCompileOptions(CompileOptionsFrom(options));
+  ADJOINT_RETURN_IF_ERROR(model.Build(x));
+  ADJOINT_RETURN_IF_ERROR(model.Compile(options.optimizer, options.loss, {kAccuracy}));
+  return model;
+}
+
 }  // namespace
 
 graph::CompileOptions CompileOptionsFrom(const Options& options) {
@@ -58,22 +65,21 @@ graph::CompileOptions CompileOptionsFrom(const Options& options) {
 
 absl::StatusOr<nn::Model> MakeModel(const Options& options, const nn::DataList& x) {
   std::vector<nn::LayerHandle> layers;
-  if (IsSequenceNetwork(options.network)) {
-    layers = SequenceEncoder(options);
-  } else {
-    ADJOINT_RETURN_IF_ERROR(CheckWeights(options, x.items()[0].spec().tensor.shape.dim(1).value()));
-  }
   for (const int64_t units : options.hidden) {
     layers.push_back(nn::Dense(
         units, {.activation = options.activation, .kernel_regularizer = nn::L2(options.l2)}));
     if (options.dropout > 0) layers.push_back(nn::Dropout(options.dropout));
   }
   layers.push_back(nn::Dense(1, {.activation = "sigmoid"}));
-  nn::Sequential model(std::move(layers), {.seed = options.seed});
-  model.SetCompileOptions(CompileOptionsFrom(options));
-  ADJOINT_RETURN_IF_ERROR(model.Build(x));
-  ADJOINT_RETURN_IF_ERROR(model.Compile(options.optimizer, options.loss, {kAccuracy}));
-  return nn::Model(std::move(model));
+  if (IsSequenceNetwork(options.network)) {
+    const nn::InputOutput ids =
+        nn::Input(Shape{SequenceLength(options.network)}, {.dtype = DType::kI32, .name = "ids"});
+    nn::LayerOutput y = EncodedSequence(ids, options);
+    for (const nn::LayerHandle& layer : layers) y = layer(y);
+    return Compiled(nn::Model(ids, y, {.seed = options.seed}), options, x);
+  }
+  ADJOINT_RETURN_IF_ERROR(CheckWeights(options, x.items()[0].spec().tensor.shape.dim(1).value()));
+  return Compiled(nn::Sequential(std::move(layers), {.seed = options.seed}), options, x);
 }
 
 absl::StatusOr<int64_t> InputColumns(const nn::Model& model) {

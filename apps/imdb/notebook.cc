@@ -192,6 +192,7 @@ class Notebook {
         options_, corpus_, report_,
         {.model = model_.get(),
          .predictions = predictions_.data<float>(),
+         .validated = corpus_.validation_size(),
          .step_seconds = step_seconds_,
          .batch_size = batch_size_,
          .tested = absl::StrCat("by the network of ", kRetrainEpochs, " epochs on all reviews")}));

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "apps/imdb/flags.h"
+#include "apps/imdb/networks/on_texts.h"
 #include "apps/imdb/networks/sequence.h"
 #include "core/status_macros.h"
 
@@ -81,6 +82,10 @@ absl::Status CheckTogether(const Options& options) {
   if (options.command == Command::kExperiments && options.network != "mlp") {
     return UsageError(absl::StrCat("--network=", options.network,
                                    ": the experiments are variants of the network mlp"));
+  }
+  if (!options.checkpoint.empty() && ReadsTexts(options.network)) {
+    return UsageError(absl::StrCat("--checkpoint: the network ", options.network,
+                                   " keeps none and is trained in one go; leave the flag out"));
   }
   if (options.resume && options.checkpoint.empty()) {
     return UsageError("--resume wants --checkpoint=DIR, the folder to resume from");

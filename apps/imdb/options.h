@@ -32,7 +32,7 @@ struct Options {
   Command command = Command::kNotebook;
 
   std::string data;             // empty: see datasets/imdb_files.h, FindData
-  std::string network = "mlp";  // or "embedding", "conv", "lstm", "nbsvm"
+  std::string network = "mlp";  // "embedding", "conv", "lstm", "nbsvm", "ensemble"
   int64_t num_words = 10000;
   int epochs = 20;
   int64_t batch_size = 512;

@@ -1,9 +1,12 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -14,6 +17,7 @@
 #include "apps/imdb/commands.h"
 #include "apps/imdb/explained_text.h"
 #include "apps/imdb/output.h"
+#include "apps/imdb/progress.h"
 #include "apps/imdb/report.h"
 #include "apps/imdb/review_input.h"
 #include "apps/imdb/text.h"
@@ -82,12 +86,21 @@ class Predictor {
     return FlushOutput();
   }
 
-  absl::Status PrintAll(std::istream& in, const std::string& name) {
+  // bytes: of all of it, for telling how far it is; 0: not known.
+  absl::Status PrintAll(std::istream& in, const std::string& name, int64_t bytes = 0) {
     LineReader reader(in, name);
+    // Results that go to the terminal show themselves.
+    std::optional<Progress> progress;
+    if (bytes > 0 && isatty(STDOUT_FILENO) == 0) progress.emplace("Predicting");
+    int64_t done = 0;
     while (true) {
       ADJOINT_ASSIGN_OR_RETURN(const std::vector<std::string> reviews, reader.Next());
       if (reviews.empty()) return absl::OkStatus();
       ADJOINT_RETURN_IF_ERROR(Print(reviews));
+      if (!progress.has_value()) continue;
+      for (const std::string& review : reviews) done += static_cast<int64_t>(review.size()) + 1;
+      progress->Update(std::min(1.0, static_cast<double>(done) / static_cast<double>(bytes)),
+                       absl::StrCat(WithCommas(total_), " reviews"));
     }
   }
 
@@ -116,14 +129,16 @@ absl::Status PrintFile(const std::string& path, Predictor& predictor) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file.is_open()) return error(errno == 0 ? EIO : errno);
-  return predictor.PrintAll(file, absl::StrCat("'", path, "'"));
+  const auto bytes = std::filesystem::file_size(path, ignored);
+  return predictor.PrintAll(file, absl::StrCat("'", path, "'"),
+                            ignored ? 0 : static_cast<int64_t>(bytes));
 }
 
 }  // namespace
 
 absl::Status RunPredict(const Options& options) {
-  NoteUnused(options, {"num_words", "hidden", "encoding", "threads", "out", "model", "report_json",
-                       "dump_passes", "memory_limit"});
+  NoteUnused(options, {"network", "num_words", "hidden", "encoding", "threads", "out", "model",
+                       "report_json", "dump_passes", "memory_limit"});
   Report report;
   if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
   const Stopwatch load;

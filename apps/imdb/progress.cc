@@ -22,8 +22,11 @@ std::string TimeLeft(double seconds) {
 Progress::Progress(std::string what)
     : what_(std::move(what)), terminal_(isatty(STDERR_FILENO) == 1) {}
 
-Progress::~Progress() {
+Progress::~Progress() { Clear(); }
+
+void Progress::Clear() {
   if (open_) std::cerr << "\r\x1b[K" << std::flush;
+  open_ = false;
 }
 
 void Progress::Update(double share, absl::string_view detail) {

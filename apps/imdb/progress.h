@@ -20,6 +20,8 @@ class Progress {
 
   // `share` of the step is done, 0 to 1. `detail` stands before it.
   void Update(double share, absl::string_view detail = "");
+  // Takes the line away, for others to be written; the next update draws it again.
+  void Clear();
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -16,6 +16,7 @@
 #include "apps/imdb/train_page.h"
 #include "core/io/file.h"
 #include "core/status_macros.h"
+#include "nn/early_stopping.h"
 
 namespace adjoint::apps::imdb {
 namespace {
@@ -43,6 +44,16 @@ absl::Status CheckResultsWritable(const Options& options) {
   return absl::OkStatus();
 }
 
+std::shared_ptr<nn::Callback> StepTimer(std::vector<double>* seconds) {
+  const auto step = std::make_shared<Stopwatch>();
+  nn::LambdaHooks hooks;
+  hooks.on_train_batch_begin = [step](nn::Model&, int64_t) { *step = Stopwatch(); };
+  hooks.on_train_batch_end = [step, seconds](nn::Model&, int64_t, const nn::Logs&) {
+    seconds->push_back(step->Seconds());
+  };
+  return nn::LambdaCallback(std::move(hooks));
+}
+
 int64_t ChooseBatchSize(const Options& options, const Corpus& corpus) {
   if (!corpus.synthetic || options.Given("batch_size")) return options.batch_size;
   const double scaled = static_cast<double>(options.batch_size) *
@@ -57,7 +68,7 @@ int64_t ChooseBatchSize(const Options& options, const Corpus& corpus) {
 absl::StatusOr<nn::History> Train(nn::Model& model, const nn::DataList& x, const nn::DataList& y,
                                   const nn::ValidationData& validation, int epochs,
                                   int64_t batch_size, const nn::CheckpointOptions& checkpoint,
-                                  std::vector<double>* step_seconds) {
+                                  std::vector<double>* step_seconds, bool stop_early) {
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   nn::FitOptions fit;
   fit.epochs = epochs;
@@ -70,14 +81,11 @@ absl::StatusOr<nn::History> Train(nn::Model& model, const nn::DataList& x, const
     // An error, so that a checkpoint does not say that the training is over.
     if (!std::cout.good()) trained.StopTraining(absl::AbortedError("nobody reads the output"));
   };
-  Stopwatch step;
-  if (step_seconds != nullptr) {
-    hooks.on_train_batch_begin = [&](nn::Model&, int64_t) { step = Stopwatch(); };
-    hooks.on_train_batch_end = [&](nn::Model&, int64_t, const nn::Logs&) {
-      step_seconds->push_back(step.Seconds());
-    };
-  }
   fit.callbacks = {nn::LambdaCallback(std::move(hooks))};
+  if (stop_early) {
+    fit.callbacks.push_back(nn::EarlyStopping({.patience = 1, .restore_best_weights = true}));
+  }
+  if (step_seconds != nullptr) fit.callbacks.push_back(StepTimer(step_seconds));
   absl::StatusOr<nn::History> history = model.Fit(x, y, fit);
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   ADJOINT_RETURN_IF_ERROR(history.status());

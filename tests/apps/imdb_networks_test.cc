@@ -103,6 +103,72 @@ TEST(NbsvmAppTest, TrainsEvaluatesAndPredictsFromTheModelAlone) {
   const RunResult explain = Imdb(place, {"explain", "--text=It was not boring."});
   ASSERT_EQ(explain.code, 0) << explain.err;
   EXPECT_THAT(explain.out, HasSubstr("not boring"));
+  // The page: settings, curves, the network's picture.
+  EXPECT_THAT(
+      ReadAll(place.here() / "imdb_out/report.html"),
+      AllOf(HasSubstr("Confusion matrix"), HasSubstr("NaiveBayesDense"), HasSubstr("Time per step"),
+            HasSubstr("Validation loss"), HasSubstr("trained on all training reviews")));
+}
+
+TEST(NbsvmAppTest, RefusesCheckpoints) {
+  const Place place("checkpoint");
+  for (const char* network : {"nbsvm", "ensemble"}) {
+    const RunResult run =
+        Imdb(place, {"train", absl::StrCat("--network=", network), "--checkpoint=c"});
+    EXPECT_EQ(run.code, 2);
+    EXPECT_THAT(run.err, HasSubstr(absl::StrCat("--checkpoint: the network ", network,
+                                                " keeps none and is trained in one go")));
+    EXPECT_FALSE(std::filesystem::exists(place.here() / "c"));
+  }
+}
+
+TEST(EnsembleAppTest, TrainsAndPredictsFromTheModelAlone) {
+  const Place place("ensemble");
+  std::vector<io::ArchiveEntry> entries = Entries();
+  const RunResult none = Imdb(place, {"train", "--network=ensemble", "--data=aclImdb"});
+  EXPECT_EQ(none.code, 1);
+  WriteFolder(place, entries);
+  const RunResult labeled = Imdb(place, {"train", "--network=ensemble", "--data=aclImdb"});
+  EXPECT_EQ(labeled.code, 1);
+  EXPECT_THAT(labeled.err,
+              HasSubstr("'aclImdb' has no reviews without labels (train/unsup), which this network "
+                        "learns from; name the whole aclImdb_v1.tar.gz"));
+  EXPECT_FALSE(std::filesystem::exists(place.here() / "imdb_out"));
+  for (int i = 0; i < 100; ++i) {
+    entries.push_back({absl::StrCat("aclImdb/train/unsup/", i, "_0.txt"), Review(i % 2 == 0, i)});
+  }
+  WriteFolder(place, entries);
+  const RunResult train =
+      Imdb(place, {"train", "--network=ensemble", "--data=aclImdb", "--report_json=train.json"});
+  ASSERT_EQ(train.code, 0) << train.err;
+  EXPECT_THAT(train.out,
+              AllOf(HasSubstr("100 without labels"), HasSubstr("n-grams tell the labels apart"),
+                    HasSubstr("cosine of a text and an n-gram of it"),
+                    HasSubstr("Report with charts and mistakes: imdb_out/report.html")));
+  EXPECT_GT(TestAccuracy(place, "train.json"), 0.95);
+  EXPECT_THAT(ReadAll(place.here() / "imdb_out/report.html"),
+              AllOf(HasSubstr("DocumentVector"), HasSubstr("document vectors"),
+                    HasSubstr("Confusion matrix")));
+  const RunResult evaluate = Imdb(place, {"evaluate", "--data=aclImdb", "--report_json=e.json"});
+  ASSERT_EQ(evaluate.code, 0) << evaluate.err;
+  EXPECT_EQ(TestAccuracy(place, "e.json"), TestAccuracy(place, "train.json"));
+
+  std::filesystem::remove_all(place.here() / "aclImdb");
+  const RunResult good =
+      Imdb(place, {"predict", "--network=ensemble", "--text=The film was NOT boring!"});
+  EXPECT_GT(ProbabilityOf(good), 0.5);
+  EXPECT_EQ(good.err, "");
+  EXPECT_LT(ProbabilityOf(Imdb(place, {"predict", "--text=The film was boring!"})), 0.5);
+  EXPECT_EQ(Imdb(place, {"predict", "--text="}).code, 0);
+  const RunResult other = Imdb(place, {"predict", "--network=conv", "--text=a"});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_EQ(other.err,
+            "imdb: the model 'imdb_out/imdb.model' is of the network ensemble, not "
+            "--network=conv; leave the flag out\n");
+  // Terms add up to the logit, and those of both inputs are one.
+  const RunResult explain = Imdb(place, {"explain", "--text=It was not boring."});
+  ASSERT_EQ(explain.code, 0) << explain.err;
+  EXPECT_THAT(explain.out, HasSubstr("not boring"));
 }
 
 TEST(NbsvmAppTest, ReadsArchivesAndNamesDamage) {
@@ -135,8 +201,8 @@ TEST(NbsvmAppTest, WrongDataAreErrorsOfOneLine) {
   EXPECT_THAT(run.err, HasSubstr("no IMDB data at 'nowhere': no such file or folder"));
   run = Imdb(place, {"--network=transformer"});
   EXPECT_EQ(run.code, 2);
-  EXPECT_THAT(run.err, HasSubstr("--network=transformer: there are mlp, embedding, conv, lstm and "
-                                 "nbsvm"));
+  EXPECT_THAT(run.err, HasSubstr("--network=transformer: there are mlp, embedding, conv, lstm, "
+                                 "nbsvm and ensemble"));
 }
 
 TEST(NbsvmAppTest, GoesOnWithSyntheticReviewsWhereThereAreNone) {

@@ -71,6 +71,8 @@ class Mlp final : public Classifier {
     return absl::OkStatus();
   }
 
+  const nn::Model* model() const override { return &loaded_.model; }
+
  private:
   LoadedModel loaded_;
   MlpExplainer explainer_;  // of loaded_

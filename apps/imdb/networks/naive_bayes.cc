@@ -22,7 +22,8 @@ constexpr char kClassName[] = "NaiveBayesDense";
 
 class NaiveBayesDenseLayer final : public nn::Layer {
  public:
-  NaiveBayesDenseLayer(std::string name, double l2) : Layer(std::move(name)), l2_(l2) {}
+  NaiveBayesDenseLayer(std::string name, double l2, bool logits)
+      : Layer(std::move(name)), l2_(l2), logits_(logits) {}
 
   std::string ClassName() const override { return kClassName; }
 
@@ -50,13 +51,15 @@ class NaiveBayesDenseLayer final : public nn::Layer {
   std::vector<nn::Value> Call(nn::CallContext& context,
                               absl::Span<const nn::Value> inputs) const override {
     const ops::Var weight = context.Variable("ratio") * context.Variable("kernel");
-    return {ops::Sigmoid(ops::MatMul(inputs[0].csr(), weight) + context.Variable("prior"))};
+    const ops::Var logit = ops::MatMul(inputs[0].csr(), weight) + context.Variable("prior");
+    return {logits_ ? logit : ops::Sigmoid(logit)};
   }
 
-  absl::StatusOr<Attrs> Config() const override { return Attrs{{"l2", l2_}}; }
+  absl::StatusOr<Attrs> Config() const override { return Attrs{{"l2", l2_}, {"logits", logits_}}; }
 
  private:
   const double l2_;
+  const bool logits_;
 };
 
 }  // namespace
@@ -77,16 +80,20 @@ std::vector<float> LogCountRatio(absl::Span<const int32_t> positive,
   return ratio;
 }
 
-nn::LayerHandle NaiveBayesDense(double l2) { return nn::Make<NaiveBayesDenseLayer>("", l2); }
+nn::LayerHandle NaiveBayesDense(double l2, bool logits) {
+  return nn::Make<NaiveBayesDenseLayer>("", l2, logits);
+}
 
 void RegisterNaiveBayesDense() {
-  nn::RegisterLayer(kClassName,
-                    [](const nn::LayerConfig& config) -> absl::StatusOr<nn::LayerHandle> {
-                      nn::ConfigReader reader(config);
-                      const double l2 = reader.Get<double>("l2");
-                      ADJOINT_RETURN_IF_ERROR(reader.status());
-                      return nn::Make<NaiveBayesDenseLayer>(config.name, l2);
-                    });
+  nn::RegisterLayer(
+      kClassName, [](const nn::LayerConfig& config) -> absl::StatusOr<nn::LayerHandle> {
+        nn::ConfigReader reader(config);
+        const double l2 = reader.Get<double>("l2");
+        // Files from before there was a choice do not have it.
+        const bool logits = config.values.Find("logits") != nullptr && reader.Get<bool>("logits");
+        ADJOINT_RETURN_IF_ERROR(reader.status());
+        return nn::Make<NaiveBayesDenseLayer>(config.name, l2, logits);
+      });
 }
 
 }  // namespace adjoint::apps::imdb

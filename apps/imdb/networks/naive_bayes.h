@@ -17,10 +17,10 @@ std::vector<float> LogCountRatio(absl::Span<const int32_t> positive,
                                  absl::Span<const int32_t> negative, double smoothing);
 
 // A dense layer of one unit whose weights are naive Bayes' times the trained ones: of a sparse
-// matrix x [batch, n] it gives sigmoid(x (ratio * kernel) + prior), [batch, 1]. The variables ratio
-// [n, 1] and prior [1] are frozen, at first 1 and 0; kernel [n, 1] is trained from 0,
-// with the penalty l2 times its squares.
-nn::LayerHandle NaiveBayesDense(double l2);
+// matrix x [batch, n] it gives sigmoid(x (ratio * kernel) + prior), [batch, 1], or the sigmoid's
+// argument where `logits` is set. The variables ratio [n, 1] and prior [1] are frozen, at first 1
+// and 0; kernel [n, 1] is trained from 0, with the penalty l2 times its squares.
+nn::LayerHandle NaiveBayesDense(double l2, bool logits = false);
 
 // So that models with this layer can be loaded. Thread-safe; once is enough.
 void RegisterNaiveBayesDense();

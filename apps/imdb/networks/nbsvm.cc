@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -10,6 +11,7 @@
 #include "apps/imdb/networks/naive_bayes.h"
 #include "apps/imdb/report.h"
 #include "apps/imdb/text.h"
+#include "apps/imdb/training.h"
 #include "core/status_macros.h"
 #include "optim/extended.h"
 #include "optim/sgd.h"
@@ -89,12 +91,15 @@ absl::StatusOr<Nbsvm> TrainNbsvm(const datasets::imdb::LabeledTexts& reviews,
   Tensor prior = Tensor::Zeros({DType::kF32, Shape{1}});
   prior.mutable_data<float>()[0] = static_cast<float>(std::log(positive) - std::log(n - positive));
   model.mutable_variables().Set(kPrior, prior);
+  std::vector<std::shared_ptr<nn::Callback>> callbacks;
+  if (options.step_seconds != nullptr) callbacks = {StepTimer(options.step_seconds)};
   ADJOINT_ASSIGN_OR_RETURN(nn::History history,
                            model.Fit(x, LabelColumn(labels),
                                      {.epochs = settings.epochs,
                                       .batch_size = std::min(settings.batch_size, x.rows()),
                                       .validation_data = std::move(validation),
                                       .verbose = options.out == nullptr ? 0 : 1,
+                                      .callbacks = std::move(callbacks),
                                       .out = options.out}));
   return Nbsvm{std::move(model), std::move(counts.vocabulary), std::move(history)};
 }

@@ -55,6 +55,7 @@ struct Nbsvm {
 struct NbsvmTrainingOptions {
   const datasets::imdb::LabeledTexts* validation = nullptr;  // evaluated after every epoch
   std::ostream* out = nullptr;                               // of the progress
+  std::vector<double>* step_seconds = nullptr;               // what each step took is added to it
 };
 
 // Trains one on texts with their labels, both of which must be there. The result does not depend on

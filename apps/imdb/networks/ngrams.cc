@@ -234,6 +234,7 @@ absl::StatusOr<CsrMatrix> NgramRows(absl::Span<const std::string> texts,
   std::vector<int32_t> columns;
   columns.reserve(static_cast<size_t>(offsets[n]));
   for (std::vector<int32_t>& part : parts) MoveBehind(part, columns);
+  if (scale.empty()) return CsrMatrix::Create(vocabulary.size(), offsets, columns);
   std::vector<float> values(columns.size());
   ParallelForRange(n, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

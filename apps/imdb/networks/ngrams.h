@@ -100,10 +100,10 @@ absl::StatusOr<NgramCounts> CountNgrams(absl::Span<const std::string> texts,
 
 // A row a text: its known n-grams, each once and with the value 1 / |row|, where |row| is the
 // Euclidean length of `scale` at these columns. So a row times `scale` has length 1, unless it is
-// empty. scale: a number a column.
+// empty. scale: a number a column; without any all values are 1.
 absl::StatusOr<CsrMatrix> NgramRows(absl::Span<const std::string> texts,
                                     const NgramVocabulary& vocabulary,
-                                    absl::Span<const float> scale);
+                                    absl::Span<const float> scale = {});
 
 }  // namespace adjoint::apps::imdb
 

@@ -13,12 +13,16 @@
 #include "absl/strings/str_format.h"
 #include "apps/imdb/corpus.h"
 #include "apps/imdb/network.h"
+#include "apps/imdb/networks/ensemble.h"
+#include "apps/imdb/networks/ensemble_classifier.h"
 #include "apps/imdb/networks/nbsvm.h"
 #include "apps/imdb/networks/nbsvm_classifier.h"
 #include "apps/imdb/networks/texts.h"
 #include "apps/imdb/output.h"
+#include "apps/imdb/progress.h"
 #include "apps/imdb/report.h"
 #include "apps/imdb/text.h"
+#include "apps/imdb/train_page.h"
 #include "apps/imdb/training.h"
 #include "core/status_macros.h"
 #include "nn/progress_bar.h"
@@ -37,15 +41,19 @@ void Describe(const TextCorpus& corpus, Report& report) {
   report.test_samples = static_cast<int64_t>(corpus.test.texts.size());
 }
 
-absl::StatusOr<TextCorpus> Load(const Options& options, Report& report) {
+absl::StatusOr<TextCorpus> Load(const Options& options, Report& report, bool unlabeled = false) {
   std::cout << "Reading reviews ..." << std::endl;
   const Stopwatch watch;
-  ADJOINT_ASSIGN_OR_RETURN(TextCorpus corpus, LoadTexts(options, std::cout));
+  ADJOINT_ASSIGN_OR_RETURN(TextCorpus corpus, LoadTexts(options, std::cout, unlabeled));
   report.seconds.load = watch.Seconds();
   Describe(corpus, report);
   std::cout << corpus.source << ": " << WithCommas(report.train_samples) << " for training, "
-            << WithCommas(report.test_samples) << " for testing; "
-            << SecondsText(report.seconds.load) << "\n";
+            << WithCommas(report.test_samples) << " for testing"
+            << (unlabeled
+                    ? absl::StrCat(", ", WithCommas(static_cast<int64_t>(corpus.unlabeled.size())),
+                                   " without labels")
+                    : "")
+            << "; " << SecondsText(report.seconds.load) << "\n";
   return corpus;
 }
 
@@ -79,8 +87,10 @@ NbsvmSettings SettingsFor(const Options& options, const TextCorpus& corpus, size
   return settings;
 }
 
-// Binary crossentropy, of probabilities kept from 0 and 1 as Keras keeps them, and accuracy.
-absl::StatusOr<nn::Logs> Evaluate(Classifier& classifier, const LabeledTexts& test) {
+// Binary crossentropy, of probabilities kept from 0 and 1 as Keras keeps them, and accuracy. Adds
+// the probabilities to `predictions`.
+absl::StatusOr<nn::Logs> Evaluate(Classifier& classifier, const LabeledTexts& test,
+                                  std::vector<float>* predictions) {
   const size_t n = test.texts.size();
   nn::ProgressBar bar(static_cast<int64_t>((n + kBatch - 1) / kBatch),
                       {.out = &std::cout, .in_place = nn::StandardOutputIsTerminal()});
@@ -91,6 +101,7 @@ absl::StatusOr<nn::Logs> Evaluate(Classifier& classifier, const LabeledTexts& te
     ADJOINT_ASSIGN_OR_RETURN(
         const std::vector<float> probabilities,
         classifier.Predict(absl::MakeConstSpan(test.texts).subspan(begin, end - begin)));
+    predictions->insert(predictions->end(), probabilities.begin(), probabilities.end());
     for (size_t i = begin; i < end; ++i) {
       const double p = std::clamp(static_cast<double>(probabilities[i - begin]), 1e-7, 1 - 1e-7);
       loss -= std::log(test.labels[i] == 1 ? p : 1 - p);
@@ -104,11 +115,12 @@ absl::StatusOr<nn::Logs> Evaluate(Classifier& classifier, const LabeledTexts& te
   return logs;
 }
 
-absl::Status EvaluateOnTest(Classifier& classifier, const TextCorpus& corpus, Report& report) {
+absl::Status EvaluateOnTest(Classifier& classifier, const TextCorpus& corpus, Report& report,
+                            std::vector<float>* predictions) {
   std::cout << "\nEvaluating on " << WithCommas(report.test_samples) << " test reviews\n";
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   const Stopwatch watch;
-  ADJOINT_ASSIGN_OR_RETURN(nn::Logs logs, Evaluate(classifier, corpus.test));
+  ADJOINT_ASSIGN_OR_RETURN(nn::Logs logs, Evaluate(classifier, corpus.test, predictions));
   report.seconds.evaluate = watch.Seconds();
   report.evaluation = logs;
   std::cout << absl::StrFormat("Test loss: %.4f, test accuracy: %.4f\n", logs["loss"],
@@ -126,50 +138,132 @@ absl::Status Finish(const Options& options, const Classifier& classifier, Report
   return FlushOutput();
 }
 
+// Trains an NB-SVM on some reviews and validates it on the others; draws the charts.
+absl::Status Validate(const Options& options, const TextCorpus& corpus, Report& report,
+                      std::vector<double>* step_seconds) {
+  const Split split = HoldOut(corpus.train);
+  if (split.validation.texts.empty()) return absl::OkStatus();
+  std::cout << "\nTraining on " << WithCommas(static_cast<int64_t>(split.training.texts.size()))
+            << " reviews, validating on the other "
+            << WithCommas(static_cast<int64_t>(split.validation.texts.size())) << "\n";
+  const Stopwatch watch;
+  ADJOINT_ASSIGN_OR_RETURN(
+      Nbsvm nbsvm,
+      TrainNbsvm(
+          split.training, SettingsFor(options, corpus, split.training.texts.size()),
+          {.validation = &split.validation, .out = &std::cout, .step_seconds = step_seconds}));
+  report.seconds.train = watch.Seconds();
+  report.history = std::move(nbsvm.history);
+  report.AddKernels(nbsvm.model);
+  Corpus tag;
+  tag.synthetic = corpus.synthetic;
+  return ShowHistory(report.history, options, tag);
+}
+
+using SettingsList = std::vector<std::pair<std::string, std::string>>;
+
+std::string Text(double value) { return absl::StrFormat("%g", value); }
+
+SettingsList Listed(const NbsvmSettings& settings) {
+  return {{"n-grams", absl::StrCat("of up to ", settings.rule.max_length,
+                                   settings.rule.punctuation ? " words and marks" : " words",
+                                   " in ", settings.min_texts, " reviews or more")},
+          {"smoothing", Text(settings.smoothing)},
+          {"epochs", absl::StrCat(settings.epochs)},
+          {"batch_size", WithCommas(settings.batch_size)},
+          {"learning_rate", absl::StrCat(Text(settings.learning_rate), " for batches of 256, ",
+                                         "Nesterov's momentum ", Text(settings.momentum))},
+          {"l2", Text(settings.l2)}};
+}
+
+DocumentClassifierSettings DocumentSettingsFor(const Options& options, const TextCorpus& corpus) {
+  DocumentClassifierSettings settings;
+  DocumentVectorSettings& vectors = settings.vectors;
+  vectors.ngrams.punctuation = corpus.punctuation;
+  vectors.seed = options.seed;
+  ScaleTo(static_cast<int64_t>(corpus.unlabeled.size()), vectors);
+  settings.batch_size = NbsvmBatchSize(static_cast<int64_t>(corpus.train.texts.size()));
+  return settings;
+}
+
+// Trains documents' vectors beside the NB-SVM, and saves both as one model.
+absl::StatusOr<std::unique_ptr<Classifier>> TrainBeside(const Nbsvm& nbsvm, const Options& options,
+                                                        const TextCorpus& corpus,
+                                                        TrainedOnTexts& trained) {
+  const DocumentClassifierSettings settings = DocumentSettingsFor(options, corpus);
+  std::cout << "\nLearning document vectors from "
+            << WithCommas(static_cast<int64_t>(corpus.unlabeled.size()))
+            << " reviews without labels\n";
+  ADJOINT_RETURN_IF_ERROR(FlushOutput());
+  absl::StatusOr<DocumentClassifier> documents = absl::UnknownError("");
+  {
+    Progress learning("Learning");
+    documents =
+        TrainDocumentClassifier(corpus.unlabeled, corpus.train, settings,
+                                {.tell =
+                                     [&](const std::string& line) {
+                                       learning.Clear();
+                                       std::cout << line << std::endl;
+                                     },
+                                 .progress = [&](double share) { learning.Update(share); }});
+  }
+  ADJOINT_RETURN_IF_ERROR(documents.status());
+  ADJOINT_ASSIGN_OR_RETURN(Ensemble ensemble, Join(nbsvm, *documents));
+  ADJOINT_RETURN_IF_ERROR(AttachVocabularies(corpus.source, corpus.synthetic, ensemble));
+  ADJOINT_RETURN_IF_ERROR(ensemble.model.Save(options.model, {.include_optimizer = false}));
+  const DocumentVectorSettings& vectors = settings.vectors;
+  const SettingsList listed = {
+      {"document vectors",
+       absl::StrCat(vectors.rule.units, " units, alpha ", Text(vectors.rule.alpha), ", ",
+                    Text(vectors.rule.negatives), " negatives, ", vectors.epochs,
+                    " epochs of batches of ", vectors.batch_size, " by Adagrad from ",
+                    Text(vectors.learning_rate))},
+      {"their n-grams", absl::StrCat("in ", vectors.min_texts, " reviews without labels and ",
+                                     vectors.min_labeled, " with labels or more, log-count ratio ",
+                                     Text(vectors.least_ratio), " from 0 or farther")},
+      {"their weight", Text(kDocumentWeight)}};
+  trained.settings.insert(trained.settings.end(), listed.begin(), listed.end());
+  return LoadEnsemble(std::move(ensemble.model));
+}
+
 }  // namespace
 
-absl::Status RunTrainNbsvm(const Options& options) {
+bool ReadsTexts(absl::string_view network) { return network == "nbsvm" || network == "ensemble"; }
+
+absl::Status RunTrainOnTexts(const Options& options) {
+  const bool ensemble = options.network == "ensemble";
   NoteUnused(options, {"network", "data", "epochs", "batch_size", "l2", "seed", "threads", "out",
                        "model", "report_json", "trace"});
-  if (!options.checkpoint.empty()) {
-    std::cerr << "Note: the network nbsvm makes no use of --checkpoint" << std::endl;
-  }
   Report report;
-  ADJOINT_ASSIGN_OR_RETURN(const TextCorpus corpus, Load(options, report));
+  ADJOINT_ASSIGN_OR_RETURN(const TextCorpus corpus, Load(options, report, ensemble));
   std::optional<AccuracyTagger> tagger;
   if (corpus.synthetic) tagger.emplace(std::cout, kSyntheticSource);
   ADJOINT_RETURN_IF_ERROR(CheckResultsWritable(options));
 
-  const Split split = HoldOut(corpus.train);
-  const size_t kept = split.validation.texts.size();
-  if (kept > 0) {
-    std::cout << "\nTraining on " << WithCommas(static_cast<int64_t>(split.training.texts.size()))
-              << " reviews, validating on the other " << WithCommas(static_cast<int64_t>(kept))
-              << "\n";
-    const Stopwatch watch;
-    ADJOINT_ASSIGN_OR_RETURN(
-        Nbsvm nbsvm,
-        TrainNbsvm(split.training, SettingsFor(options, corpus, split.training.texts.size()),
-                   {.validation = &split.validation, .out = &std::cout}));
-    report.seconds.train = watch.Seconds();
-    report.history = std::move(nbsvm.history);
-    report.AddKernels(nbsvm.model);
-    Corpus tag;
-    tag.synthetic = corpus.synthetic;
-    ADJOINT_RETURN_IF_ERROR(ShowHistory(report.history, options, tag));
-  }
-
-  std::cout << "\nTraining anew on all " << WithCommas(report.train_samples) << " reviews\n";
+  TrainedOnTexts trained;
+  if (!ensemble) ADJOINT_RETURN_IF_ERROR(Validate(options, corpus, report, &trained.step_seconds));
+  const NbsvmSettings settings = SettingsFor(options, corpus, corpus.train.texts.size());
+  trained.settings = Listed(settings);
+  trained.batch_size = settings.batch_size;
+  if (!trained.step_seconds.empty()) trained.tested = "trained on all training reviews";
+  std::cout << "\nTraining " << (ensemble ? "an NB-SVM" : "anew") << " on all "
+            << WithCommas(report.train_samples) << " reviews\n";
   const Stopwatch watch;
-  ADJOINT_ASSIGN_OR_RETURN(
-      Nbsvm nbsvm, TrainNbsvm(corpus.train, SettingsFor(options, corpus, corpus.train.texts.size()),
-                              {.out = &std::cout}));
+  ADJOINT_ASSIGN_OR_RETURN(Nbsvm nbsvm, TrainNbsvm(corpus.train, settings, {.out = &std::cout}));
+  std::unique_ptr<Classifier> classifier;
+  if (ensemble) {
+    ADJOINT_ASSIGN_OR_RETURN(classifier, TrainBeside(nbsvm, options, corpus, trained));
+  } else {
+    ADJOINT_RETURN_IF_ERROR(AttachNgrams(corpus.source, corpus.synthetic, nbsvm));
+    ADJOINT_RETURN_IF_ERROR(nbsvm.model.Save(options.model, {.include_optimizer = false}));
+    ADJOINT_ASSIGN_OR_RETURN(classifier, LoadNbsvm(std::move(nbsvm.model)));
+  }
   report.seconds.retrain = watch.Seconds();
-  ADJOINT_RETURN_IF_ERROR(AttachNgrams(corpus.source, corpus.synthetic, nbsvm));
-  ADJOINT_RETURN_IF_ERROR(nbsvm.model.Save(options.model, {.include_optimizer = false}));
-  ADJOINT_ASSIGN_OR_RETURN(const std::unique_ptr<Classifier> classifier,
-                           LoadNbsvm(std::move(nbsvm.model)));
-  ADJOINT_RETURN_IF_ERROR(EvaluateOnTest(*classifier, corpus, report));
+  std::vector<float> predictions;
+  ADJOINT_RETURN_IF_ERROR(EvaluateOnTest(*classifier, corpus, report, &predictions));
+  trained.classifier = classifier.get();
+  trained.predictions = predictions;
+  ADJOINT_RETURN_IF_ERROR(WriteTrainPage(options, corpus, report, trained));
   std::cout << "Saved in " << options.model << "; " << SecondsText(report.since_start.Seconds())
             << " in all\n";
   return Finish(options, *classifier, report);
@@ -177,12 +271,13 @@ absl::Status RunTrainNbsvm(const Options& options) {
 
 absl::Status RunEvaluateOnTexts(const Options& options, Classifier& classifier) {
   NoteUnused(options, {"network", "data", "threads", "out", "model", "report_json", "trace"});
+  std::vector<float> predictions;
   if (!options.report_json.empty()) ADJOINT_RETURN_IF_ERROR(CheckWritable(options.report_json));
   Report report;
   ADJOINT_ASSIGN_OR_RETURN(const TextCorpus corpus, Load(options, report));
   std::optional<AccuracyTagger> tagger;
   if (corpus.synthetic) tagger.emplace(std::cout, kSyntheticSource);
-  ADJOINT_RETURN_IF_ERROR(EvaluateOnTest(classifier, corpus, report));
+  ADJOINT_RETURN_IF_ERROR(EvaluateOnTest(classifier, corpus, report, &predictions));
   return Finish(options, classifier, report);
 }
 

@@ -1,16 +1,21 @@
 #include "apps/imdb/networks/sequence.h"
 
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "nn/basic_layers.h"
 #include "nn/conv_layers.h"
 #include "nn/pooling_layers.h"
 #include "nn/recurrent.h"
+#include "nn/shape_layers.h"
 
 namespace adjoint::apps::imdb {
 namespace {
 
-constexpr int64_t kEmbedding = 32, kFilters = 64, kLstm = 32;
-constexpr int64_t kWindow = 5;
+constexpr int64_t kEmbedding = 64, kFilters = 64, kLstm = 32;
+constexpr int64_t kWindows[] = {3, 5};
+constexpr int64_t kWords = 20000;
+constexpr int kMostEpochs = 20;  // training ends before
 constexpr char kEmbeddings[] = "embedding/embeddings";
 
 }  // namespace
@@ -23,27 +28,34 @@ int64_t SequenceLength(absl::string_view network) {
 }
 
 void SetSequenceDefaults(Options& options) {
-  if (!options.Given("epochs")) options.epochs = options.network == "embedding" ? 8 : 3;
+  if (!options.Given("num_words")) options.num_words = kWords;
+  if (!options.Given("epochs")) options.epochs = kMostEpochs;
   if (!options.Given("optimizer")) options.optimizer = "adam";
   if (!options.Given("batch_size")) options.batch_size = 128;
   if (!options.Given("hidden")) options.hidden = {32};
-  if (!options.Given("dropout")) options.dropout = 0.3;
+  if (!options.Given("dropout")) options.dropout = 0.5;
 }
 
-std::vector<nn::LayerHandle> SequenceEncoder(const Options& options) {
-  const bool lstm = options.network == "lstm";
-  std::vector<nn::LayerHandle> layers = {
-      nn::Embedding(options.num_words, kEmbedding, {.mask_zero = lstm, .name = "embedding"})};
+nn::LayerOutput EncodedSequence(const nn::LayerOutput& ids, const Options& options) {
+  const bool conv = options.network == "conv";
+  nn::LayerOutput words =
+      nn::Embedding(options.num_words, kEmbedding, {.mask_zero = !conv, .name = "embedding"})(ids);
+  if (options.dropout > 0) words = nn::SpatialDropout1D(options.dropout / 2)(words);
+  std::vector<nn::LayerOutput> parts;
   if (options.network == "embedding") {
-    layers.push_back(nn::GlobalAveragePooling1D());
-  } else if (lstm) {
-    layers.push_back(nn::Bidirectional(nn::LSTM(kLstm)));
+    parts = {nn::GlobalAveragePooling1D()(words), nn::GlobalMaxPooling1D()(words)};
+  } else if (conv) {
+    for (const int64_t window : kWindows) {
+      parts.push_back(
+          nn::GlobalMaxPooling1D()(nn::Conv1D(kFilters, window, {.activation = "relu"})(words)));
+    }
   } else {
-    layers.push_back(nn::Conv1D(kFilters, kWindow, {.activation = "relu"}));
-    layers.push_back(nn::GlobalMaxPooling1D());
+    parts = {nn::GlobalMaxPooling1D()(
+        nn::Bidirectional(nn::LSTM(kLstm, {.return_sequences = true}))(words))};
   }
-  if (options.dropout > 0) layers.push_back(nn::Dropout(options.dropout));
-  return layers;
+  nn::LayerOutput encoded = parts.size() > 1 ? nn::Concatenate()(parts) : parts[0];
+  if (options.dropout > 0) encoded = nn::Dropout(options.dropout)(encoded);
+  return encoded;
 }
 
 absl::Status CheckEmbedding(const nn::Model& model, int64_t num_words) {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,21 +16,22 @@ namespace adjoint::apps::imdb {
 
 // Networks that read the last ids of a review in their order, as Keras' pad_sequences prepares
 // them. An embedding, then
-//   embedding  the mean over the words
-//   conv       a convolution over 5 words, and the greatest value of each channel
-//   lstm       an LSTM in both directions, and its last outputs
-// and then the hidden layers that all networks have.
+//   embedding  the mean over the words, and the greatest value of each unit
+//   conv       convolutions over 3 and over 5 words, and the greatest value of each channel
+//   lstm       an LSTM in both directions, and the greatest value of each unit over the steps
+// and then the hidden layers that all networks have. Training ends, with the weights of the best
+// epoch, when the loss on the reviews kept for validation, a tenth, has not fallen for an epoch.
 bool IsSequenceNetwork(absl::string_view network);
 
 // How many ids; 0 for a network that reads the set of words.
 int64_t SequenceLength(absl::string_view network);
 
-// What the user has not given, as these networks want it: epochs, optimizer, batch size, hidden
-// layers, dropout.
+// What the user has not given, as these networks want it: words, epochs, optimizer, batch size,
+// hidden layers, dropout.
 void SetSequenceDefaults(Options& options);
 
-// The layers before the hidden ones. Requires IsSequenceNetwork(options.network).
-std::vector<nn::LayerHandle> SequenceEncoder(const Options& options);
+// What the hidden layers are fed with. Requires IsSequenceNetwork(options.network).
+nn::LayerOutput EncodedSequence(const nn::LayerOutput& ids, const Options& options);
 
 // Whether the model begins with an embedding of num_words ids.
 absl::Status CheckEmbedding(const nn::Model& model, int64_t num_words);

@@ -22,6 +22,8 @@ namespace {
 using datasets::imdb::DataFiles;
 using datasets::imdb::LabeledTexts;
 
+constexpr uint64_t kUnlabeledSeed = 2;  // reviews of other films than those with labels
+
 LabeledTexts Split(std::vector<datasets::TextReview> reviews) {
   LabeledTexts texts;
   for (datasets::TextReview& review : reviews) {
@@ -31,10 +33,12 @@ LabeledTexts Split(std::vector<datasets::TextReview> reviews) {
   return texts;
 }
 
-TextCorpus Synthetic() {
+TextCorpus Synthetic(bool unlabeled) {
   datasets::ReviewCorpus reviews = datasets::SyntheticReviews();
   return {.train = Split(std::move(reviews.train)),
           .test = Split(std::move(reviews.test)),
+          .unlabeled = unlabeled ? Split(datasets::SyntheticReviews(kUnlabeledSeed).train).texts
+                                 : std::vector<std::string>(),
           .source = kSyntheticSource,
           .synthetic = true};
 }
@@ -70,16 +74,17 @@ absl::StatusOr<TextCorpus> FromIds(const DataFiles& files) {
   return corpus;
 }
 
-absl::StatusOr<TextCorpus> FromTexts(const DataFiles& files) {
+absl::StatusOr<TextCorpus> FromTexts(const DataFiles& files, bool unlabeled) {
   Progress reading(absl::StrCat("Reading ", files.path));
   const auto progress = [&](double share) { reading.Update(share); };
   ADJOINT_ASSIGN_OR_RETURN(datasets::imdb::RawTexts texts,
                            files.kind == DataFiles::Kind::kTar
-                               ? datasets::imdb::ReadTextArchive(files.path, progress)
-                               : datasets::imdb::ReadTextFolder(files.path, progress));
+                               ? datasets::imdb::ReadTextArchive(files.path, progress, unlabeled)
+                               : datasets::imdb::ReadTextFolder(files.path, progress, unlabeled));
   TextCorpus corpus;
   corpus.train = std::move(texts.train);
   corpus.test = std::move(texts.test);
+  corpus.unlabeled = std::move(texts.unlabeled);
   return corpus;
 }
 
@@ -98,9 +103,15 @@ absl::Status CheckEnough(const TextCorpus& corpus) {
                    " test reviews are too few; at least ", kFewest, " and 1 are needed"));
 }
 
+absl::Status NoUnlabeled(const std::string& path) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "'", path, "' has no reviews without labels (train/unsup), which this network learns from; ",
+      "name the whole aclImdb_v1.tar.gz, or the folder in it, by --data"));
+}
+
 }  // namespace
 
-absl::StatusOr<TextCorpus> LoadTexts(const Options& options, std::ostream& out) {
+absl::StatusOr<TextCorpus> LoadTexts(const Options& options, std::ostream& out, bool unlabeled) {
   absl::StatusOr<DataFiles> files = absl::UnknownError("");
   {
     io::ProgressMeter meter({.out = &std::cerr, .in_place = io::StandardErrorIsTerminal()});
@@ -113,11 +124,13 @@ absl::StatusOr<TextCorpus> LoadTexts(const Options& options, std::ostream& out) 
   }
   if (absl::IsNotFound(files.status()) && options.data.empty()) {
     out << "Note: " << files.status().message() << "; going on with " << kSyntheticSource << "\n";
-    return Synthetic();
+    return Synthetic(unlabeled);
   }
   ADJOINT_RETURN_IF_ERROR(files.status());
   const bool ids = files->kind == DataFiles::Kind::kNpz;
-  ADJOINT_ASSIGN_OR_RETURN(TextCorpus corpus, ids ? FromIds(*files) : FromTexts(*files));
+  if (unlabeled && ids) return NoUnlabeled(files->path);
+  ADJOINT_ASSIGN_OR_RETURN(TextCorpus corpus, ids ? FromIds(*files) : FromTexts(*files, unlabeled));
+  if (unlabeled && corpus.unlabeled.empty()) return NoUnlabeled(files->path);
   corpus.source = absl::StrCat("IMDB reviews (", files->path, ")");
   if (ids) {
     out << "Note: " << files->path << " has words without their punctuation: n-grams are of words "

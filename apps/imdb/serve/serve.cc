@@ -203,7 +203,7 @@ void Configure(Server& server) {
 }  // namespace
 
 absl::Status RunServe(const Options& options) {
-  NoteUnused(options, {"num_words", "hidden", "encoding", "threads", "out", "model"});
+  NoteUnused(options, {"network", "num_words", "hidden", "encoding", "threads", "out", "model"});
   ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<Classifier> classifier, LoadClassifierFor(options));
   if (classifier->info().synthetic) NoteSyntheticModel();
   StopSignals signals;
