@@ -143,7 +143,8 @@ std::vector<DocumentVariant> DocumentVariants() {
     variants.push_back({what, usual});
     set(variants.back().settings);
   };
-  add("192 units", [](DocumentClassifierSettings& s) { s.vectors.rule.units = 192; });
+  add("96 units", [](DocumentClassifierSettings& s) { s.vectors.rule.units = 96; });
+  add("384 units", [](DocumentClassifierSettings& s) { s.vectors.rule.units = 384; });
   add("ratio 0.5", [](DocumentClassifierSettings& s) { s.vectors.least_ratio = 0.5; });
   add("alpha 3", [](DocumentClassifierSettings& s) { s.vectors.rule.alpha = 3; });
   add("alpha 6", [](DocumentClassifierSettings& s) { s.vectors.rule.alpha = 6; });

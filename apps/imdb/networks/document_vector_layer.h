@@ -18,7 +18,7 @@ namespace adjoint::apps::imdb {
 // the mean of its n-grams and takes `steps` steps up the gradient of the mean log likelihood on the
 // sphere, of `step_size` each.
 struct DocumentVectorRule {
-  int64_t units = 96;
+  int64_t units = 192;
   double alpha = 4;
   double negatives = 5;
   int steps = 5;

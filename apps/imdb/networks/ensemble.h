@@ -41,7 +41,7 @@ absl::StatusOr<DocumentClassifier> TrainDocumentClassifier(
 
 // How much the logit of the documents' vectors counts beside the NB-SVM's. Chosen by
 // cross-validation: ensemble_folds.txt.
-inline constexpr double kDocumentWeight = 0.75;
+inline constexpr double kDocumentWeight = 0.5;
 
 // An NB-SVM and a classifier of documents' vectors in one network of two inputs: the logit is the
 // NB-SVM's and `weight` times the other's.
