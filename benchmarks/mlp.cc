@@ -81,8 +81,7 @@ class BusyNeighbour {
   BusyNeighbour() : child_(fork()) {
     if (child_ != 0) return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (volatile uint64_t n = 0;; n = n + 1) {
-    }
+    for (;;) asm volatile("");
   }
   ~BusyNeighbour() {
     if (child_ <= 0) return;
