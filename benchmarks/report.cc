@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -61,7 +62,7 @@ class Report {
     BuildRivals();
     for (const Round& round : AllRounds()) {
       if (!flags_.only.empty() && !absl::c_linear_search(flags_.only, round.name)) continue;
-      for (int turn = 0; turn < flags_.turns; ++turn) {
+      for (int turn = 0; turn < std::min(flags_.turns, round.most_turns); ++turn) {
         for (const Contestant& contestant : round.contestants) TakeTurn(round, contestant, turn);
       }
     }
@@ -131,8 +132,7 @@ class Report {
     const bool torch = contestant.kind == Contestant::kPyTorch;
     const std::string who = (torch ? "PyTorch " : "") + contestant.program;
     const fs::path json = scratch_ / "figures.json";
-    std::cerr << round.name << ", turn " << turn + 1 << " of " << flags_.turns << ": " << who
-              << std::flush;
+    std::cerr << round.name << ", turn " << turn + 1 << ": " << who << std::flush;
     const absl::Time begin = absl::Now();
     absl::Status status = RunToEnd(CommandOf(contestant, json)).status();
     if (status.ok()) {

@@ -21,7 +21,7 @@ std::string Theirs(const std::string& name) { return absl::StrCat(name, "/pytorc
 
 std::vector<Round> AllRounds() {
   return {
-      {"notebook", {Ours("imdb"), PyTorch("notebook")}},
+      {"notebook", {Ours("imdb"), PyTorch("notebook")}, 1},
       {"mlp", {Ours("mlp", {"--benchmark_filter=^mlp"}), PyTorch("mlp")}},
       {"products",
        {Ours("matmul"), Ours("dense"), Rival("openblas"), Rival("eigen"), PyTorch("matmul"),

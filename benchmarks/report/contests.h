@@ -19,6 +19,8 @@ struct Contestant {
 struct Round {
   std::string name;
   std::vector<Contestant> contestants;
+  // The most turns worth their time: contestants that take a minute repeat the work themselves.
+  int most_turns = 100;
 };
 
 // What a figure is held against.

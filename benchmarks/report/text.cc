@@ -125,8 +125,9 @@ std::string ReportText(const Figures& figures, const std::vector<Contest>& conte
     count(small);
   }
   std::string out = absl::StrFormat(
-      "# Results\n\nWritten by `bazel run //benchmarks:report`; not edited by hand. %d turns, %d "
-      "threads. "
+      "# Results\n\nWritten by `bazel run //benchmarks:report`; not edited by hand. Up to %d "
+      "turns, "
+      "%d threads. "
       "Contestants are processes of their own that took turns; a ratio is the median of the turns' "
       "ratios, times are medians. Absolute times move with the machine, ratios hold better.\n\n",
       context.turns, context.threads);
