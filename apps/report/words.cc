@@ -5,9 +5,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "apps/report/html.h"
 
 namespace adjoint::apps::report {
+namespace {
+
+std::string BetweenWords(absl::string_view text) {
+  return absl::StrReplaceAll(Escape(text), {{"&lt;br /&gt;", "<br>"}});
+}
+
+}  // namespace
 
 double LargestContribution(absl::Span<const Word> words) {
   double largest = 0;
@@ -25,7 +33,7 @@ std::string ColouredText(absl::string_view text, absl::Span<const Word> words) {
   std::string html = "<p class=\"words\">";
   size_t at = 0;
   for (const Word& word : words) {
-    absl::StrAppend(&html, Escape(text.substr(at, word.begin - at)));
+    absl::StrAppend(&html, BetweenWords(text.substr(at, word.begin - at)));
     const absl::string_view letters = text.substr(word.begin, word.end - word.begin);
     at = word.end;
     const double strength = Strength(word.contribution, largest);
@@ -41,7 +49,7 @@ std::string ColouredText(absl::string_view text, absl::Span<const Word> words) {
                             Signed(word.contribution))),
         "\">", Escape(letters), "</span>");
   }
-  return absl::StrCat(html, Escape(text.substr(at)), "</p>");
+  return absl::StrCat(html, BetweenWords(text.substr(at)), "</p>");
 }
 
 std::string SignedBars(absl::Span<const Bar> bars) {

@@ -18,6 +18,7 @@ struct Word {
 
 // The text with its words coloured: positive ones green, negative ones red, the stronger the larger
 // their contribution beside the largest of the text's. Words are in order and do not overlap.
+// "<br />" between words ends a line, as in the reviews.
 std::string ColouredText(absl::string_view text, absl::Span<const Word> words);
 
 // What the colours mean, for the reader.

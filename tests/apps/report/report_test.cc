@@ -128,6 +128,8 @@ TEST(WordsTest, AreColouredByTheirContributions) {
       "Not</span> &lt;<span class=\"pos\" style=\"--c:1.00\" data-tip=\"great: +1.00\">great"
       "</span>&gt;, qzx!</p>");
   EXPECT_EQ(ColouredText("", {}), "<p class=\"words\"></p>");
+  EXPECT_EQ(ColouredText("One.<br /><br />Two<br>", {}),
+            "<p class=\"words\">One.<br><br>Two&lt;br&gt;</p>");
   EXPECT_EQ(Strength(1, 0), 0);
 }
 
