@@ -7,10 +7,10 @@
 
 namespace adjoint {
 
-// The process's one pool of worker threads. Work is cut into parts by its shape alone, never by the
-// number of threads, so results do not depend on how many there are; threads claim parts in order.
-// Workers sleep when there is nothing to do, after a spin of some microseconds, so a busy neighbour
-// process costs its share of the cores and no more.
+// The process's one pool of worker threads. Work is cut into parts by its shape alone, or so that
+// the cut cannot show: results do not depend on the number of threads. Threads claim parts in
+// order. Workers sleep when there is nothing to do, after a spin of some microseconds, so a busy
+// neighbour process costs its share of the cores and no more.
 
 // Threads that ParallelFor may use, the caller included. At first the number of cores this process
 // may run on.
