@@ -69,6 +69,23 @@ __attribute__((noinline)) void StoreTile(const TileCall& t, int64_t first, int r
 }
 
 typedef int IntFour __attribute__((vector_size(16)));
+typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+
+// Four rows of x, four elements of each, as columns: to[l * to_row + i] = x[i * x_row + l].
+inline void TurnFour(const float* x, int64_t x_row, int64_t to_row, float* to) {
+  const Four r0 = *reinterpret_cast<const Four*>(x);
+  const Four r1 = *reinterpret_cast<const Four*>(x + x_row);
+  const Four r2 = *reinterpret_cast<const Four*>(x + 2 * x_row);
+  const Four r3 = *reinterpret_cast<const Four*>(x + 3 * x_row);
+  const Four s0 = __builtin_shuffle(r0, r1, (IntFour){0, 4, 1, 5});
+  const Four s1 = __builtin_shuffle(r0, r1, (IntFour){2, 6, 3, 7});
+  const Four s2 = __builtin_shuffle(r2, r3, (IntFour){0, 4, 1, 5});
+  const Four s3 = __builtin_shuffle(r2, r3, (IntFour){2, 6, 3, 7});
+  *reinterpret_cast<Four*>(to) = __builtin_shuffle(s0, s2, (IntFour){0, 1, 4, 5});
+  *reinterpret_cast<Four*>(to + to_row) = __builtin_shuffle(s0, s2, (IntFour){2, 3, 6, 7});
+  *reinterpret_cast<Four*>(to + 2 * to_row) = __builtin_shuffle(s1, s3, (IntFour){0, 1, 4, 5});
+  *reinterpret_cast<Four*>(to + 3 * to_row) = __builtin_shuffle(s1, s3, (IntFour){2, 3, 6, 7});
+}
 
 namespace baseline {
 #define TARGET
@@ -125,24 +142,6 @@ struct RowTiles {
   int64_t taller;  // tiles at the front with a row more
 };
 
-typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
-
-// Four rows of a, four elements of each, as columns: to[l * rows + i] = a[i * a_row + l].
-inline void TurnFour(const float* a, int64_t a_row, int64_t rows, float* to) {
-  const Four r0 = *reinterpret_cast<const Four*>(a);
-  const Four r1 = *reinterpret_cast<const Four*>(a + a_row);
-  const Four r2 = *reinterpret_cast<const Four*>(a + 2 * a_row);
-  const Four r3 = *reinterpret_cast<const Four*>(a + 3 * a_row);
-  const Four s0 = __builtin_shuffle(r0, r1, (IntFour){0, 4, 1, 5});
-  const Four s1 = __builtin_shuffle(r0, r1, (IntFour){2, 6, 3, 7});
-  const Four s2 = __builtin_shuffle(r2, r3, (IntFour){0, 4, 1, 5});
-  const Four s3 = __builtin_shuffle(r2, r3, (IntFour){2, 6, 3, 7});
-  *reinterpret_cast<Four*>(to) = __builtin_shuffle(s0, s2, (IntFour){0, 1, 4, 5});
-  *reinterpret_cast<Four*>(to + rows) = __builtin_shuffle(s0, s2, (IntFour){2, 3, 6, 7});
-  *reinterpret_cast<Four*>(to + 2 * rows) = __builtin_shuffle(s1, s3, (IntFour){0, 1, 4, 5});
-  *reinterpret_cast<Four*>(to + 3 * rows) = __builtin_shuffle(s1, s3, (IntFour){2, 3, 6, 7});
-}
-
 // to[l * rows + i] = a[i * a_row + l * a_col].
 void PackTile(const float* __restrict a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k,
               float* __restrict to) {
@@ -185,13 +184,23 @@ int64_t GemmBlocking::LeftFloats() const { return pack_a ? CeilDiv(mc * kc, kAli
 
 namespace {
 
+// A panel of k rows, `width` columns from `b` on.
+void PackPanel(const float* b, const GemmOperands& x, int64_t k, int64_t width, float* to) {
+  const TileSet& set = TheTiles();
+  if (x.b_col != 1) {
+    set.pack_columns(b, x.b_col, k, width, to);
+  } else {
+    set.pack_rows(b, x.b_row, k, width, to);
+  }
+}
+
 // A block of c: what one packed block of a and one of b give. The operands begin at the block.
 struct BlockCall {
   int64_t m, n, k;
   GemmOperands x;
   bool accumulate;
-  bool b_is_packed;
-  float* b_pack;  // panels of k rows
+  bool b_is_packed;  // what is to be packed of b
+  float* b_pack;     // panels of k rows
   float* a_pack;
 };
 
@@ -219,25 +228,16 @@ void MultiplyBlock(const BlockCall& block, const GemmBlocking& blocking) {
     t.width = std::min(panel, block.n - column);
     float* const packed = block.b_pack + column * k;
     const float* const b = x.b + column * x.b_col;
-    bool packs = false;
-    t.b = packed;
-    t.b_row = panel;
-    if (!block.b_is_packed) {
-      if (x.b_col != 1) {
-        if (meets_first) set.pack_columns(b, x.b_col, k, t.width, packed);
-      } else if (t.width < panel) {
-        if (meets_first) set.pack_rows(b, x.b_row, k, t.width, packed);
-      } else if (!blocking.pack_b) {
-        t.b = b;
-        t.b_row = x.b_row;
-      } else if (meets_first) {
-        packs = true;
-        t.b = b;
-        t.b_row = x.b_row;
-        t.pack = packed;
-        t.prefetch = 16;
-      }
-    }
+    const bool as_it_lies = x.b_col == 1 && t.width == panel;
+    const bool meets_first_rows = meets_first && !block.b_is_packed;
+    // As it lies a panel is read in place, or packed by the tile that first reads it.
+    const bool packs = as_it_lies && blocking.pack_b && meets_first_rows;
+    const bool in_place = as_it_lies && (!blocking.pack_b || packs);
+    if (!as_it_lies && meets_first_rows) PackPanel(b, x, k, t.width, packed);
+    t.b = in_place ? b : packed;
+    t.b_row = in_place ? x.b_row : panel;
+    t.pack = packed;
+    t.prefetch = 16;
     bool along_k = false;
     if (blocking.pack_a) {
       t.a = block.a_pack + row * k;
@@ -299,7 +299,7 @@ void Gemm(int64_t m, int64_t n, int64_t k, const GemmOperands& x, const GemmBloc
                        .k = kc,
                        .x = At(x, i, j, l, l + kc == k),
                        .accumulate = l > 0,
-                       .b_is_packed = i > 0 && (blocking.pack_b || x.b_col != 1),
+                       .b_is_packed = i > 0,
                        .b_pack = b_pack,
                        .a_pack = a_pack},
                       blocking);
@@ -310,15 +310,10 @@ void Gemm(int64_t m, int64_t n, int64_t k, const GemmOperands& x, const GemmBloc
 
 void PackRight(int64_t first, int64_t last, int64_t n, int64_t kc, int64_t l, const GemmOperands& x,
                float* to) {
-  const TileSet& set = TheTiles();
+  const int64_t panel = GemmPanel();
   for (int64_t p = first; p < last; ++p) {
-    const int64_t column = p * set.panel, width = std::min<int64_t>(set.panel, n - column);
-    const float* const b = x.b + column * x.b_col + l * x.b_row;
-    if (x.b_col != 1) {
-      set.pack_columns(b, x.b_col, kc, width, to + column * kc);
-    } else {
-      set.pack_rows(b, x.b_row, kc, width, to + column * kc);
-    }
+    const int64_t column = p * panel, width = std::min(panel, n - column);
+    PackPanel(x.b + column * x.b_col + l * x.b_row, x, kc, width, to + column * kc);
   }
 }
 
