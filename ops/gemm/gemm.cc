@@ -29,6 +29,9 @@ struct TileCall {
 using TileFn = void (*)(const TileCall&);
 
 constexpr int kMostRows = 12;
+// How far ahead along its rows a tile asks for the elements of a that lie so: each of the rows is a
+// page of its own, and nothing else would fetch the next line of each in time.
+constexpr int64_t kAhead = 32;
 
 struct TileSet {
   int panel;
@@ -145,6 +148,16 @@ struct RowTiles {
 // to[l * rows + i] = a[i * a_row + l * a_col].
 void PackTile(const float* __restrict a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k,
               float* __restrict to) {
+  if (a_row == 1 && rows >= 4) {  // the last four overlap those before them
+    const auto copy_four = [](const float* x, float* y) {
+      *reinterpret_cast<Four*>(y) = *reinterpret_cast<const Four*>(x);
+    };
+    for (int64_t l = 0; l < k; ++l, a += a_col, to += rows) {
+      for (int64_t i = 0; i + 4 < rows; i += 4) copy_four(a + i, to + i);
+      copy_four(a + rows - 4, to + rows - 4);
+    }
+    return;
+  }
   if (a_col != 1) {
     for (int64_t l = 0; l < k; ++l, a += a_col, to += rows) {
       for (int64_t i = 0; i < rows; ++i) to[i] = a[i * a_row];
