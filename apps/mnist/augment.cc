@@ -4,13 +4,15 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_format.h"
 #include "apps/mnist/digits.h"
 #include "core/status_macros.h"
 
 namespace adjoint::apps::mnist {
 namespace {
 
-constexpr float kMostTurn = 10 * 3.14159265f / 180;
+constexpr float kMostDegrees = 10;
+constexpr float kMostTurn = kMostDegrees * 3.14159265f / 180;
 constexpr float kMostScale = 0.1f;
 constexpr float kMostShift = 2;
 
@@ -47,6 +49,12 @@ void VaryDigit(absl::Span<const uint8_t> image, RandomStream random, absl::Span<
           Interpolated(image, kMiddle + cos * rx + sin * ry, kMiddle - sin * rx + cos * ry) / 255;
     }
   }
+}
+
+std::string VariationText() {
+  return absl::StrFormat(
+      "turned by up to %.0f°, scaled by up to %.0f %%, moved by up to %.0f pixels", kMostDegrees,
+      100 * kMostScale, kMostShift);
 }
 
 datasets::Dataset VariedBatches(const Tensor& images, const Tensor& labels, int64_t batch_size,

@@ -2,6 +2,7 @@
 #define ADJOINT_APPS_MNIST_AUGMENT_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/types/span.h"
 #include "core/philox.h"
@@ -15,6 +16,9 @@ namespace adjoint::apps::mnist {
 // from `random`; interpolated bilinearly, ground beyond the border. `image` has kPixels bytes, `to`
 // as many numbers from 0 to 1.
 void VaryDigit(absl::Span<const uint8_t> image, RandomStream random, absl::Span<float> to);
+
+// The same in a few words, for people.
+std::string VariationText();
 
 // Batches f32[n, 28, 28, 1] of images u8[n, 28, 28], each varied anew every epoch and in a new
 // order, with their labels. Made ahead on a thread; what they hold depends on seed and epoch alone.

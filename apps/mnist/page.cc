@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "apps/mnist/augment.h"
 #include "apps/mnist/network.h"
 #include "apps/report/chart.h"
 #include "apps/report/html.h"
@@ -92,6 +93,7 @@ std::string RunPage(const RunSummary& run) {
           {"Batch size", absl::StrCat(o.batch_size)},
           {"Training images", report::Thousands(run.data->train.size() - o.validation)},
           {"Validation images", report::Thousands(o.validation)},
+          {"Varied at random", VariesDigits(o) ? VariationText() : "no"},
           {"Seed", absl::StrCat(o.seed)},
           {"Model", o.model}}),
       .wide = false});

@@ -78,15 +78,28 @@ int64_t ConfusionMatrix::Total() const {
 
 std::string ToHtml(const ConfusionMatrix& matrix) {
   const size_t n = matrix.classes.size();
+  const bool many = n > 4;
   std::string html = absl::StrCat("<div class=\"scroll\"><table class=\"confusion",
-                                  n > 4 ? " small" : "", "\">\n<thead><tr><td></td>");
+                                  many ? " small" : "", "\">\n<thead>");
+  if (many) {
+    // The axes have their names once, for the classes' headings have no room for them.
+    absl::StrAppend(&html, "<tr><td></td><td></td><th class=\"axis\" scope=\"colgroup\" colspan=\"",
+                    n, "\">predicted</th></tr>\n<tr><td></td><td></td>");
+  } else {
+    absl::StrAppend(&html, "<tr><td></td>");
+  }
   for (const std::string& name : matrix.classes) {
-    absl::StrAppend(&html, "<th scope=\"col\">", n > 4 ? "" : "predicted ", Escape(name), "</th>");
+    absl::StrAppend(&html, "<th scope=\"col\">", many ? "" : "predicted ", Escape(name), "</th>");
   }
   absl::StrAppend(&html, "</tr></thead>\n<tbody>\n");
   for (size_t i = 0; i < n; ++i) {
-    absl::StrAppend(&html, "<tr><th scope=\"row\">", n > 4 ? "" : "truly ",
-                    Escape(matrix.classes[i]), "</th>");
+    absl::StrAppend(&html, "<tr>");
+    if (many && i == 0) {
+      absl::StrAppend(&html, "<th class=\"axis\" scope=\"rowgroup\" rowspan=\"", n,
+                      "\"><span>truly</span></th>");
+    }
+    absl::StrAppend(&html, "<th scope=\"row\">", many ? "" : "truly ", Escape(matrix.classes[i]),
+                    "</th>");
     for (size_t j = 0; j < n; ++j) {
       const int64_t count = matrix.counts[i][j];
       const double share = Share(count, matrix.Row(i));
@@ -97,7 +110,7 @@ std::string ToHtml(const ConfusionMatrix& matrix) {
           Escape(absl::StrCat("truly ", matrix.classes[i], ", predicted ", matrix.classes[j], ": ",
                               Thousands(count), " (", Percent(count, matrix.Row(i)), ")")),
           "\"><b>", Thousands(count), "</b>");
-      if (n <= 4) absl::StrAppend(&html, "<small>", Percent(count, matrix.Row(i)), "</small>");
+      if (!many) absl::StrAppend(&html, "<small>", Percent(count, matrix.Row(i)), "</small>");
       absl::StrAppend(&html, "</td>");
     }
     absl::StrAppend(&html, "</tr>\n");

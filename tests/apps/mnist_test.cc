@@ -132,7 +132,8 @@ TEST(MnistAppTest, TrainsEvaluatesSavesAndPredicts) {
 
   const std::string page = ReadAll(place.here() / "mnist_out/report.html");
   for (const char* part : {"<title>Handwritten digits", "Test accuracy", "Confusion matrix",
-                           "Training and validation loss", "</html>"}) {
+                           "Training and validation loss", "<dt>Varied at random</dt><dd>no</dd>",
+                           ">predicted</th>", "</html>"}) {
     EXPECT_THAT(page, HasSubstr(part));
   }
 

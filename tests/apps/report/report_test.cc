@@ -115,6 +115,12 @@ TEST(TablesTest, ConfusionMatrixHasCountsAndQuality) {
   EXPECT_THAT(html,
               HasSubstr("<td>yes</td><td class=\"number\">87.5 %</td><td class=\"number\">70.0 "
                         "%</td><td class=\"number\">77.8 %</td><td class=\"number\">100</td>"));
+  EXPECT_THAT(html, AllOf(HasSubstr(">predicted yes</th>"), HasSubstr(">truly yes</th>")));
+  const ConfusionMatrix many{.classes = {"0", "1", "2", "3", "4"},
+                             .counts = std::vector(5, std::vector<int64_t>(5, 1))};
+  EXPECT_THAT(ToHtml(many), AllOf(HasSubstr("colspan=\"5\">predicted</th>"),
+                                  HasSubstr("rowspan=\"5\"><span>truly</span></th>"),
+                                  HasSubstr("<th scope=\"col\">4</th>")));
   const std::string none = ToHtml(ConfusionMatrix{.classes = {"a"}, .counts = {{0}}});
   EXPECT_THAT(none, HasSubstr("<td>a</td><td class=\"number\">–</td>"));
 }
