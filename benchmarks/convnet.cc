@@ -12,7 +12,9 @@
 #include "benchmark/benchmark.h"
 #include "benchmarks/compiled.h"
 #include "core/status_macros.h"
+#include "graph/executable.h"
 #include "graph/profile.h"
+#include "graph/program.h"
 #include "nn/nn.h"
 
 namespace adjoint::benchmarks {

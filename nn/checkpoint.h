@@ -2,13 +2,7 @@
 #define ADJOINT_NN_CHECKPOINT_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <vector>
-
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "graph/model_file.h"
 
 namespace adjoint::nn {
 
@@ -32,28 +26,6 @@ struct CheckpointOptions {
   // that names it with both values. Epochs may be more. Hooks of epochs and batches that were begun
   // before are not called again. Without `resume` a `dir` that has checkpoints is an error.
   bool resume = false;
-};
-
-// For Fit: the files of one folder.
-class CheckpointFolder {
- public:
-  explicit CheckpointFolder(CheckpointOptions options) : options_(std::move(options)) {}
-
-  const CheckpointOptions& options() const { return options_; }
-
-  // Makes the folder, removes what writers that were killed left behind, and checks the options.
-  absl::Status Prepare();
-  // The newest whole checkpoint, nothing when there is no checkpoint at all. Errors: every one is
-  // damaged.
-  absl::StatusOr<std::optional<graph::ModelFile>> ReadNewest() const;
-  // Writes one and removes those that are too many.
-  absl::Status Write(int64_t step, const graph::ModelFile& file) const;
-
- private:
-  // Paths, the newest first.
-  absl::StatusOr<std::vector<std::string>> Files() const;
-
-  CheckpointOptions options_;
 };
 
 }  // namespace adjoint::nn

@@ -8,7 +8,8 @@
 
 #include "graph/variables.h"
 #include "nn/batch_source.h"
-#include "nn/checkpoint.h"
+#include "nn/checkpoint_folder.h"
+#include "nn/compiled_step.h"
 #include "nn/history.h"
 #include "nn/model.h"
 #include "nn/programs.h"

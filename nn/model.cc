@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
+#include "nn/compiled_step.h"
 #include "optim/extended.h"
 
 namespace adjoint::nn {
@@ -47,6 +48,10 @@ Model::Model(absl::StatusOr<Network> network, ModelOptions options, absl::string
   weight_dtype_ = options.weight_dtype;
   SetNetwork(std::move(network));
 }
+
+Model::~Model() = default;
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
 
 void Model::SetNetwork(absl::StatusOr<Network> network) {
   if (network_.built()) {
@@ -250,13 +255,15 @@ absl::StatusOr<Model::CompiledStep*> Model::StepFor(absl::string_view name,
     step->reported = std::move(built.reported);
   }
   ADJOINT_ASSIGN_OR_RETURN(step->function,
-                           graph::Function::Create(std::move(program), compile_options_));
+                           graph::Function::Create(std::move(program), compile_options_ == nullptr
+                                                                           ? graph::CompileOptions()
+                                                                           : *compile_options_));
   steps_.push_back(std::move(step));
   return steps_.back().get();
 }
 
-void Model::SetCompileOptions(graph::CompileOptions options) {
-  compile_options_ = std::move(options);
+void Model::SetCompileOptions(const graph::CompileOptions& options) {
+  compile_options_ = std::make_unique<graph::CompileOptions>(options);
   steps_.clear();
 }
 

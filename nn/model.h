@@ -16,24 +16,27 @@
 #include "absl/types/span.h"
 #include "core/tensor.h"
 #include "datasets/dataset.h"
-#include "graph/function.h"
 #include "graph/variables.h"
 #include "nn/callbacks.h"
 #include "nn/checkpoint.h"
 #include "nn/data.h"
 #include "nn/history.h"
-#include "nn/losses.h"
-#include "nn/metrics.h"
 #include "nn/network.h"
+#include "nn/objective.h"
 #include "nn/optimizer_arg.h"
-#include "nn/programs.h"
 #include "nn/topology.h"
 #include "optim/optimizer.h"
+
+namespace adjoint::graph {
+struct CompileOptions;
+struct Program;
+}  // namespace adjoint::graph
 
 namespace adjoint::nn {
 
 class BatchSource;
 class ProgressBar;
+struct TargetSpecs;
 
 struct ModelOptions {
   // "model", or "sequential", when empty.
@@ -116,9 +119,9 @@ class Model {
  public:
   // The functional API: what lies between `inputs`, made by nn::Input, and `outputs`.
   Model(const OutputList& inputs, const OutputList& outputs, ModelOptions options = {});
-  virtual ~Model() = default;
-  Model(Model&&) = default;
-  Model& operator=(Model&&) = default;
+  virtual ~Model();
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
 
   // Sets what to train for. Weights stay as they are when compiled again; the optimizer starts
   // anew. `loss` and `metrics` are for every output. Errors: of the network's construction, an
@@ -165,8 +168,8 @@ class Model {
   absl::StatusOr<std::vector<Tensor>> PredictAll(const datasets::Dataset& dataset);
   // How the model's programs are compiled from now on: passes left out, who observes them, a limit
   // on memory above which Fit, Evaluate and Predict refuse to run. Without influence on what is
-  // saved.
-  void SetCompileOptions(graph::CompileOptions options);
+  // saved. (graph/executable.h)
+  void SetCompileOptions(const graph::CompileOptions& options);
 
   // Makes the weights, for samples like these: what the first Fit, Evaluate or Predict does.
   absl::Status Build(const DataList& x);
@@ -252,14 +255,7 @@ class Model {
   bool sequential_ = false;
 
  private:
-  // A program for one kind of data.
-  struct CompiledStep {
-    std::string name;  // "train"
-    std::string kind;  // of data: specs as text
-    std::unique_ptr<graph::Function> function;
-    std::vector<Reported> reported;
-    std::vector<Tensor> outputs;  // of the last run, used again
-  };
+  struct CompiledStep;
 
   absl::Status CheckCompiled(absl::string_view what) const;
   absl::Status EnsureBuilt(absl::Span<const ValueSpec> inputs);
@@ -313,7 +309,7 @@ class Model {
   Network network_;
   std::vector<ValueSpec> built_for_;
   graph::VariableStore variables_;
-  graph::CompileOptions compile_options_;
+  std::unique_ptr<graph::CompileOptions> compile_options_;  // null: as they are by default
   std::shared_ptr<const optim::Optimizer> optimizer_;
   Objective objective_;
   std::string why_not_compiled_;  // after Load

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
-#include "ops/cast.h"
+#include "graph/graph.h"
+#include "nn/state_bindings.h"
 
 namespace adjoint::nn {
 namespace {
@@ -132,30 +132,6 @@ absl::Status CheckVariables(const Network::Part& part) {
 }
 
 }  // namespace
-
-graph::StateBinding* StateBindings::Find(const std::string& variable) {
-  for (graph::StateBinding& binding : bindings_) {
-    if (binding.variable == variable) return &binding;
-  }
-  return nullptr;
-}
-
-Var StateBindings::Read(const std::string& variable, const TensorSpec& spec) {
-  if (graph::StateBinding* const binding = Find(variable)) return binding->read;
-  const Var read = graph_.Input(variable, spec, std::source_location());
-  bindings_.push_back({variable, read, read});
-  return read;
-}
-
-Var StateBindings::ReadAs(const std::string& variable, const TensorSpec& spec, DType dtype) {
-  const Var read = Read(variable, spec);
-  if (spec.dtype == dtype) return read;
-  const auto [it, added] = converted_.try_emplace(variable);
-  if (added) it->second = ops::Cast(read, dtype);
-  return it->second;
-}
-
-void StateBindings::Write(const std::string& variable, Var value) { Find(variable)->write = value; }
 
 absl::StatusOr<Network> Network::Chain(absl::Span<const LayerHandle> layers) {
   if (layers.empty()) {
@@ -474,20 +450,6 @@ absl::StatusOr<Network::Traced> Network::Walk(graph::Graph& graph, absl::Span<co
   }
   ADJOINT_RETURN_IF_ERROR(graph.status());
   return traced;
-}
-
-Value AddInput(graph::Program& program, graph::Graph& graph, absl::string_view name,
-               const ValueSpec& spec) {
-  const Shape& shape = spec.tensor.shape;
-  if (spec.csr) {
-    const CsrVar input =
-        graph.CsrInput(name, shape.dim(0), shape.dim(1).value(), std::source_location());
-    program.AddInput(name, input);
-    return input;
-  }
-  const Var input = graph.Input(name, spec.tensor, std::source_location());
-  program.AddInput(name, input);
-  return input;
 }
 
 }  // namespace adjoint::nn

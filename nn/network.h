@@ -1,8 +1,6 @@
 #ifndef ADJOINT_NN_NETWORK_H_
 #define ADJOINT_NN_NETWORK_H_
 
-#include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,35 +9,16 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "graph/graph.h"
-#include "graph/program.h"
-#include "graph/variables.h"
 #include "nn/layer.h"
 #include "nn/topology.h"
 
+namespace adjoint::graph {
+class Graph;
+}
+
 namespace adjoint::nn {
 
-// The variables of one program under construction: each becomes an input of the graph when it is
-// first read.
-class StateBindings {
- public:
-  explicit StateBindings(graph::Graph& graph) : graph_(graph) {}
-
-  Var Read(const std::string& variable, const TensorSpec& spec);
-  // The variable's value in another element type: one var, however often it is asked for.
-  Var ReadAs(const std::string& variable, const TensorSpec& spec, DType dtype);
-  // Requires that the variable has been read.
-  void Write(const std::string& variable, Var value);
-
-  const std::vector<graph::StateBinding>& bindings() const { return bindings_; }
-
- private:
-  graph::StateBinding* Find(const std::string& variable);
-
-  graph::Graph& graph_;
-  std::vector<graph::StateBinding> bindings_;
-  std::map<std::string, Var> converted_;
-};
+class StateBindings;
 
 // Layers, how they are connected, and, once built, their variables.
 class Network {
@@ -134,10 +113,6 @@ class Network {
   DType weight_dtype_ = DType::kF32;
   bool built_ = false;
 };
-
-// Adds the inputs that a value of this spec is fed by.
-Value AddInput(graph::Program& program, graph::Graph& graph, absl::string_view name,
-               const ValueSpec& spec);
 
 }  // namespace adjoint::nn
 

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "graph/gradients.h"
+#include "graph/graph.h"
+#include "nn/state_bindings.h"
 #include "nn/weighting.h"
 #include "ops/arithmetic.h"
 #include "ops/cast.h"

@@ -8,9 +8,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "graph/program.h"
-#include "nn/losses.h"
 #include "nn/metrics.h"
 #include "nn/network.h"
+#include "nn/objective.h"
 #include "optim/optimizer.h"
 
 namespace adjoint::nn {
@@ -21,14 +21,6 @@ namespace adjoint::nn {
 
 inline constexpr char kLearningRateVariable[] = "optimizer/learning_rate";  // f32 scalar
 inline constexpr char kStepVariable[] = "optimizer/step";                   // i64 scalar
-
-// What a model is compiled for, an entry a model output. Metrics of an output follow each other.
-struct Objective {
-  std::vector<Loss> losses;
-  std::vector<std::vector<Metric>> metrics;
-  // Those that weigh samples as the loss does; the others weigh them alike. May be left empty.
-  std::vector<std::vector<Metric>> weighted_metrics = {};
-};
 
 // What training and evaluation are fed besides the network's inputs.
 struct TargetSpecs {

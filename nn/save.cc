@@ -8,6 +8,7 @@
 #include "nn/model.h"
 #include "nn/network.pb.h"
 #include "nn/optimizer_proto.h"
+#include "nn/programs.h"
 #include "nn/registry.h"
 
 namespace adjoint::nn {

@@ -9,7 +9,7 @@
 
 #include "absl/types/span.h"
 #include "nn/network.h"
-#include "nn/programs.h"
+#include "nn/objective.h"
 #include "optim/optimizer.h"
 
 namespace adjoint::nn {

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "graph/gradients.h"
-#include "nn/network.h"
+#include "nn/state_bindings.h"
 #include "ops/arithmetic.h"
 
 namespace adjoint::apps::imdb {

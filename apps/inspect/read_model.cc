@@ -15,6 +15,7 @@
 #include "nn/checkpoint.pb.h"
 #include "nn/model.h"
 #include "nn/network.pb.h"
+#include "nn/programs.h"
 #include "ops/leaf.h"
 
 namespace adjoint::apps::inspect {

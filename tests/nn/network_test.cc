@@ -1,6 +1,7 @@
 #include "nn/network.h"
 
 #include "gmock/gmock.h"
+#include "graph/program.h"
 #include "nn/nn.h"
 #include "tests/nn/toy_data.h"
 
