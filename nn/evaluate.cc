@@ -11,25 +11,23 @@
 
 namespace adjoint::nn {
 
-absl::StatusOr<Logs> Model::EvaluateAverages(FitData& data) {
+absl::StatusOr<Logs> Model::EvaluateAverages(FitData& data, const EvaluationProgress& progress) {
   ADJOINT_ASSIGN_OR_RETURN(graph::VariableStore averages,
                            AveragedWeights("Fit, validate_averages"));
-  return RunEvaluation(*data.validate, *data.validation_batches, &averages, nullptr);
+  return RunEvaluation(*data.validate, *data.validation_batches, &averages, progress);
 }
 
 absl::StatusOr<Logs> Model::RunEvaluation(CompiledStep& step, BatchSource& batches,
-                                          graph::VariableStore* variables, ProgressBar* bar) {
+                                          graph::VariableStore* variables,
+                                          const EvaluationProgress& progress) {
   Totals totals(step.reported);
   ADJOINT_RETURN_IF_ERROR(batches.Begin({}));
-  for (int64_t batch = 0;; ++batch) {
+  for (int64_t batch = 1;; ++batch) {
     ADJOINT_ASSIGN_OR_RETURN(const std::optional<BatchSource::Fed> fed, batches.Next());
-    if (!fed.has_value()) {
-      if (bar != nullptr) bar->Finish(totals.Results(), batch);
-      return totals.Results();
-    }
+    if (!fed.has_value()) return totals.Results();
     ADJOINT_RETURN_IF_ERROR(step.function->Run(fed->feed, variables, &step.outputs));
     totals.Add(step.outputs, fed->samples);
-    if (bar != nullptr && bar->IsDue()) bar->Update(batch + 1, totals.Results());
+    progress(batch, totals);
   }
 }
 
@@ -41,8 +39,16 @@ absl::StatusOr<Logs> Model::EvaluateFrom(Feeding feeding, const EvaluateOptions&
     ADJOINT_ASSIGN_OR_RETURN(averages, AveragedWeights("Evaluate, use_averages"));
   }
   ProgressBar bar = MakeBar(feeding.batches->num_batches(), options.verbose, options.out);
-  return RunEvaluation(*step, *feeding.batches, options.use_averages ? &averages : &variables_,
-                       &bar);
+  int64_t batches = 0;
+  const EvaluationProgress progress = [&](int64_t done, Totals& so_far) {
+    batches = done;
+    if (bar.IsDue()) bar.Update(done, so_far.Results());
+  };
+  ADJOINT_ASSIGN_OR_RETURN(const Logs logs,
+                           RunEvaluation(*step, *feeding.batches,
+                                         options.use_averages ? &averages : &variables_, progress));
+  bar.Finish(logs, batches);
+  return logs;
 }
 
 absl::StatusOr<Logs> Model::Evaluate(const DataList& x, const DataList& y,
@@ -93,30 +99,33 @@ absl::StatusOr<std::vector<Tensor>> Model::PredictAll(const DataList& x,
                                                       const PredictOptions& options) {
   ADJOINT_RETURN_IF_ERROR(construction_);
   ADJOINT_RETURN_IF_ERROR(CheckBatchSize("Predict", "batch_size", options.batch_size));
+  ADJOINT_RETURN_IF_ERROR(CheckVerbose("Predict", options.verbose));
   ADJOINT_RETURN_IF_ERROR(CheckSamples("Predict", x, nullptr, network_.inputs().size(), 0));
   ADJOINT_ASSIGN_OR_RETURN(Feeding feeding, Feed(x, nullptr, options.batch_size));
-  return PredictFrom(std::move(feeding), x.rows(), options.use_averages);
+  return PredictFrom(std::move(feeding), x.rows(), options);
 }
 
 absl::StatusOr<std::vector<Tensor>> Model::PredictAll(const datasets::Dataset& dataset) {
   ADJOINT_RETURN_IF_ERROR(construction_);
   ADJOINT_ASSIGN_OR_RETURN(Feeding feeding, Feed("Predict", dataset, /*targets=*/false));
-  return PredictFrom(std::move(feeding), 0);
+  return PredictFrom(std::move(feeding), 0, {});
 }
 
 // `rows` is the number of samples to come; where there are more, the results grow.
 absl::StatusOr<std::vector<Tensor>> Model::PredictFrom(Feeding feeding, int64_t rows,
-                                                       bool use_averages) {
+                                                       const PredictOptions& options) {
   graph::VariableStore averages;
-  if (use_averages) {
+  if (options.use_averages) {
     ADJOINT_ASSIGN_OR_RETURN(averages, AveragedWeights("Predict, use_averages"));
   }
-  graph::VariableStore* const variables = use_averages ? &averages : &variables_;
+  graph::VariableStore* const variables = options.use_averages ? &averages : &variables_;
   ADJOINT_ASSIGN_OR_RETURN(CompiledStep* const step, StepFor("predict", feeding.inputs, {}));
   ADJOINT_RETURN_IF_ERROR(feeding.batches->Begin({}));
+  ProgressBar bar = MakeBar(feeding.batches->num_batches(), options.verbose, options.out);
   std::vector<Tensor> results;
-  int64_t done = 0, room = rows;
-  while (true) {
+  int64_t done = 0, room = rows, batch = 0;
+  for (;; ++batch) {
+    if (bar.IsDue()) bar.Update(batch, {});
     ADJOINT_ASSIGN_OR_RETURN(const std::optional<BatchSource::Fed> fed, feeding.batches->Next());
     if (!fed.has_value()) break;
     ADJOINT_RETURN_IF_ERROR(step->function->Run(fed->feed, variables, &step->outputs));
@@ -152,6 +161,7 @@ absl::StatusOr<std::vector<Tensor>> Model::PredictFrom(Feeding feeding, int64_t 
     }
     done += fed->samples;
   }
+  bar.Finish({}, batch);
   for (Tensor& result : results) {
     if (done < room) result = result.Rows(0, done).Clone();
   }

@@ -269,11 +269,15 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options) {
   ++epochs_trained_;
   Logs logs = totals.Results();
   if (data.validate != nullptr) {
+    const int64_t batches_to_validate = data.validation_batches->num_batches();
+    const EvaluationProgress progress = [&](int64_t done, Totals&) {
+      if (bar.IsDue()) bar.UpdateValidation(done, batches_to_validate, logs);
+    };
     ADJOINT_ASSIGN_OR_RETURN(
         const Logs validation,
         options.validate_averages
-            ? EvaluateAverages(data)
-            : RunEvaluation(*data.validate, *data.validation_batches, &variables_, nullptr));
+            ? EvaluateAverages(data, progress)
+            : RunEvaluation(*data.validate, *data.validation_batches, &variables_, progress));
     for (const auto& [name, value] : validation.entries()) {
       logs.Set(absl::StrCat("val_", name), value);
     }

@@ -2,6 +2,7 @@
 #define ADJOINT_NN_MODEL_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,7 +36,7 @@ struct Program;
 namespace adjoint::nn {
 
 class BatchSource;
-class ProgressBar;
+class Totals;
 struct TargetSpecs;
 
 struct ModelOptions {
@@ -104,6 +105,8 @@ struct EvaluateOptions {
 struct PredictOptions {
   int64_t batch_size = 32;
   bool use_averages = false;  // as in EvaluateOptions
+  int verbose = 0;            // as in FitOptions
+  std::ostream* out = nullptr;
 };
 
 struct SaveOptions {
@@ -287,15 +290,18 @@ class Model {
                                   bool shuffle, const FitOptions& options);
   absl::StatusOr<Logs> EvaluateFrom(Feeding feeding, const EvaluateOptions& options);
   absl::StatusOr<std::vector<Tensor>> PredictFrom(Feeding feeding, int64_t rows,
-                                                  bool use_averages = false);
+                                                  const PredictOptions& options);
   absl::Status CheckOneOutput() const;
   absl::Status RunEpoch(FitData& data, const FitOptions& options);
   // The training's whole state in a file, and back.
   absl::Status WriteCheckpoint(const FitData& data, const FitOptions& options) const;
   absl::Status ReadCheckpoint(FitData& data, const FitOptions& options);
+  // Called after each batch with how many are done.
+  using EvaluationProgress = std::function<void(int64_t batches, Totals& so_far)>;
   absl::StatusOr<Logs> RunEvaluation(CompiledStep& step, BatchSource& batches,
-                                     graph::VariableStore* variables, ProgressBar* bar);
-  absl::StatusOr<Logs> EvaluateAverages(FitData& data);
+                                     graph::VariableStore* variables,
+                                     const EvaluationProgress& progress);
+  absl::StatusOr<Logs> EvaluateAverages(FitData& data, const EvaluationProgress& progress);
   // A copy of the weights, in which those that have averages are these. `what` begins the message.
   absl::StatusOr<graph::VariableStore> AveragedWeights(absl::string_view what) const;
 

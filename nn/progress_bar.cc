@@ -76,6 +76,15 @@ void ProgressBar::Update(int64_t done, const Logs& logs) {
   Draw(Line(done, logs, /*finished=*/false, now));
 }
 
+void ProgressBar::UpdateValidation(int64_t done, int64_t all, const Logs& logs) {
+  if (!options_.in_place || options_.verbosity != Verbosity::kBar) return;
+  last_drawn_ = options_.now();
+  const std::string steps = absl::StrCat(steps_);
+  Draw(absl::StrCat(steps_ == 0 ? "" : absl::StrCat(steps, "/", steps, " [", BarText(1, 1), "] - "),
+                    "validating, ", done, all == 0 ? "" : absl::StrCat(" of ", all),
+                    LogText(logs)));
+}
+
 void ProgressBar::Finish(const Logs& logs, int64_t done) {
   if (options_.verbosity == Verbosity::kSilent) return;
   if (steps_ == 0) steps_ = std::max<int64_t>(done, 1);

@@ -27,6 +27,10 @@ enum class Verbosity {
 //
 //   12/30 [===========>..................] - ETA: 3s (run: 1:54) - loss: 0.5084
 //
+// and while it is validated how far that is:
+//
+//   30/30 [==============================] - validating, 12 of 40 - loss: 0.5084
+//
 // Redraws at most every 50 ms.
 class ProgressBar {
  public:
@@ -55,6 +59,8 @@ class ProgressBar {
   bool IsDue();
   // Redraws: `done` steps are done.
   void Update(int64_t done, const Logs& logs);
+  // The same after all steps, while `done` of `all` batches, 0 if that is not known, are validated.
+  void UpdateValidation(int64_t done, int64_t all, const Logs& logs);
   // Draws the full bar, or the line, and ends it. Once. `done` is how many steps there were, where
   // that was not known.
   void Finish(const Logs& logs, int64_t done = 0);

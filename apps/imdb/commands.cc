@@ -51,7 +51,8 @@ absl::Status EvaluateOnTest(nn::Model& model, const Corpus& corpus, bool sparse,
   std::cout << absl::StrFormat("Test loss: %.4f, test accuracy: %.4f\n", logs["loss"],
                                logs[kAccuracy]);
   if (predictions != nullptr) {
-    ADJOINT_ASSIGN_OR_RETURN(*predictions, PredictFor(model, x));
+    std::cout << "Predicting each\n";
+    ADJOINT_ASSIGN_OR_RETURN(*predictions, PredictFor(model, x, /*verbose=*/1));
   }
   return absl::OkStatus();
 }

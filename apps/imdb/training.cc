@@ -121,8 +121,8 @@ absl::StatusOr<nn::Logs> EvaluateOn(nn::Model& model, const nn::DataList& x,
   return logs;
 }
 
-absl::StatusOr<Tensor> PredictFor(nn::Model& model, const nn::DataList& x) {
-  return model.Predict(x, {.batch_size = 512});
+absl::StatusOr<Tensor> PredictFor(nn::Model& model, const nn::DataList& x, int verbose) {
+  return model.Predict(x, {.batch_size = 512, .verbose = verbose});
 }
 
 }  // namespace adjoint::apps::imdb

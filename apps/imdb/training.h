@@ -43,8 +43,8 @@ absl::Status ShowHistory(const nn::History& history, const Options& options, con
 // Loss and accuracy on the reviews, in batches of 32 as Keras takes them.
 absl::StatusOr<nn::Logs> EvaluateOn(nn::Model& model, const nn::DataList& x, const nn::DataList& y);
 
-// The probabilities, f32[n, 1].
-absl::StatusOr<Tensor> PredictFor(nn::Model& model, const nn::DataList& x);
+// The probabilities, f32[n, 1]; `verbose` as in nn::PredictOptions.
+absl::StatusOr<Tensor> PredictFor(nn::Model& model, const nn::DataList& x, int verbose = 0);
 
 }  // namespace adjoint::apps::imdb
 

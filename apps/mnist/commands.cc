@@ -50,7 +50,9 @@ absl::StatusOr<Evaluation> EvaluateOn(nn::Model& model, const DigitData& data,
   std::cout << "\nEvaluating on " << report::Thousands(data.test.size()) << " test images\n";
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
   ADJOINT_ASSIGN_OR_RETURN(const nn::Logs logs, model.Evaluate(x, data.test.labels));
-  ADJOINT_ASSIGN_OR_RETURN(e.probabilities, model.Predict(x, {.batch_size = kPredictBatch}));
+  std::cout << "Predicting each\n";
+  ADJOINT_ASSIGN_OR_RETURN(e.probabilities,
+                           model.Predict(x, {.batch_size = kPredictBatch, .verbose = 1}));
   e.judgement = Judge(data.test, e.probabilities);
   e.loss = logs["loss"];
   std::cout << absl::StrFormat("Test loss: %.4f, test accuracy: %.4f (%d mistakes)\n\n",
@@ -69,13 +71,14 @@ absl::Status CheckSaved(const Options& options, const DigitData& data,
                         const Tensor& probabilities) {
   ADJOINT_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(options));
   ADJOINT_ASSIGN_OR_RETURN(const Tensor x, PixelsOf(data.test.images));
+  std::cout << "\nPredicting each with the model of the file\n";
   ADJOINT_ASSIGN_OR_RETURN(const Tensor again,
-                           loaded.model.Predict(x, {.batch_size = kPredictBatch}));
+                           loaded.model.Predict(x, {.batch_size = kPredictBatch, .verbose = 1}));
   if (!BitwiseEqual(probabilities, again)) {
     return absl::InternalError(
         absl::StrCat("the model saved in '", options.model, "' predicts otherwise when loaded"));
   }
-  std::cout << "\nSaved in " << options.model
+  std::cout << "Saved in " << options.model
             << " and loaded again: its predictions are the same, bit for bit\n";
   return FlushOutput();
 }

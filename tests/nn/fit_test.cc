@@ -323,6 +323,11 @@ TEST(FitTest, Mistakes) {
             "Evaluate: batch_size must be at least 1, but is -1");
   EXPECT_EQ(Message(model.Predict(data.x, {.batch_size = 0}).status()),
             "Predict: batch_size must be at least 1, but is 0");
+  EXPECT_EQ(Message(model.Predict(data.x, {.verbose = 3}).status()),
+            "Predict: verbose must be 0, 1 or 2, but is 3");
+  std::ostringstream out;
+  ASSERT_TRUE(model.Predict(data.x, {.verbose = 1, .out = &out}).ok());
+  EXPECT_THAT(out.str(), testing::StartsWith("2/2 [==============================] - "));
   EXPECT_THAT(Message(model.SetLearningRate(-1)), HasSubstr("but was given -1"));
 }
 

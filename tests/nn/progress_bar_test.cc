@@ -53,6 +53,28 @@ TEST(ProgressBarTest, RedrawsInPlaceOnATerminal) {
             "\r782/782 [==============================] - 20s 26ms/step - loss: 0.2500\n");
 }
 
+TEST(ProgressBarTest, TellsHowFarValidationIs) {
+  std::ostringstream out;
+  double now = 0;
+  ProgressBar bar(30, {.out = &out, .in_place = true, .now = [&] { return now; }});
+  Logs logs;
+  logs.Set("loss", 0.25);
+  now = 3;
+  bar.UpdateValidation(12, 40, logs);
+  EXPECT_FALSE(bar.IsDue());
+  now = 4;
+  bar.Finish(logs);
+  EXPECT_EQ(out.str(),
+            "\r30/30 [==============================] - validating, 12 of 40 - loss: 0.2500"
+            "\r30/30 [==============================] - 4s 133ms/step - loss: 0.2500       \n");
+  out.str("");
+  ProgressBar(0, {.out = &out, .in_place = true}).UpdateValidation(3, 0, logs);
+  EXPECT_EQ(out.str(), "\rvalidating, 3 - loss: 0.2500");
+  out.str("");
+  ProgressBar(30, {.out = &out}).UpdateValidation(3, 0, logs);  // no terminal
+  EXPECT_EQ(out.str(), "");
+}
+
 TEST(ProgressBarTest, TellsWhatTheWholeRunTakes) {
   std::ostringstream out;
   double now = 0;
