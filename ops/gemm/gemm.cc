@@ -22,11 +22,14 @@ struct TileCall {
   int64_t c_row, c_col;
   int64_t width;
   bool accumulate;
+  bool stream;  // whole tiles that nothing is added to are stored past the caches
   const float* bias_row;
   const float* bias_column;
 };
 
 using TileFn = void (*)(const TileCall&);
+
+constexpr int64_t kAlign = 16;  // floats of a cache line
 
 constexpr int kMostRows = 12;
 // How far ahead along its rows a tile asks for the elements of a that lie so: each of the rows is a
@@ -92,25 +95,31 @@ inline void TurnFour(const float* x, int64_t x_row, int64_t to_row, float* to) {
 
 namespace baseline {
 #define TARGET
+#define STREAM __builtin_ia32_movntps
 constexpr int kLanes = 4;
 constexpr int kMaxRows = 6;
 #include "ops/gemm/tiles.inc"
+#undef STREAM
 #undef TARGET
 }  // namespace baseline
 
 namespace avx2 {
 #define TARGET ADJOINT_TARGET_AVX2
+#define STREAM __builtin_ia32_movntps256
 constexpr int kLanes = 8;
 constexpr int kMaxRows = 6;
 #include "ops/gemm/tiles.inc"
+#undef STREAM
 #undef TARGET
 }  // namespace avx2
 
 namespace avx512 {
 #define TARGET ADJOINT_TARGET_AVX512
+#define STREAM __builtin_ia32_movntps512
 constexpr int kLanes = 16;
 constexpr int kMaxRows = 12;
 #include "ops/gemm/tiles.inc"
+#undef STREAM
 #undef TARGET
 }  // namespace avx512
 
@@ -181,8 +190,6 @@ void PackTile(const float* __restrict a, int64_t a_row, int64_t a_col, int64_t r
     for (int64_t i = 0; i < rows; ++i) to[l * rows + i] = a[i * a_row + l];
   }
 }
-
-constexpr int64_t kAlign = 16;
 
 }  // namespace
 
@@ -268,6 +275,8 @@ void MultiplyBlock(const BlockCall& block, const GemmBlocking& blocking) {
     t.c_row = x.c_row;
     t.c_col = x.c_col;
     t.accumulate = block.accumulate;
+    t.stream = blocking.stream && x.c_col == 1 && x.c_row % kAlign == 0 &&
+               reinterpret_cast<uintptr_t>(t.c) % (kAlign * sizeof(float)) == 0;
     t.bias_row = x.bias_row == nullptr ? nullptr : x.bias_row + column;
     t.bias_column = x.bias_column == nullptr ? nullptr : x.bias_column + row;
     set.tiles[rows][along_k][packs](t);

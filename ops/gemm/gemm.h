@@ -34,6 +34,7 @@ struct GemmBlocking {
   bool pack_b =
       true;  // copies b's panels as they are first read; always, where b lies along columns
   bool rows_first = false;  // a tile's rows meet all panels before the next rows: for a small kc
+  bool stream = false;      // c is written past the caches where that can be; for k <= kc
 
   // Elements of a packed block of b and of one of a, in whole cache lines.
   int64_t RightFloats() const;

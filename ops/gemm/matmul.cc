@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "ops/gemm/gemm.h"
 #include "ops/matmul_post_ops.h"
+#include "ops/stream.h"
 
 namespace adjoint::ops {
 namespace {
@@ -31,6 +32,9 @@ constexpr int64_t kPanelsAtOnce = 4;
 constexpr int64_t kBlockRows = 168;
 constexpr int64_t kBlockColumns = 1024;
 constexpr int64_t kBlockColumnsRowsFirst = 256;
+// Results of as many bytes are written past the caches, where nothing is added to them: what is
+// read before and after keeps its place there.
+constexpr int64_t kStreamResult = kStreamBytes / 2;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -110,6 +114,7 @@ GemmMatMul::GemmMatMul(const MatMulConfig& config, const MatMulPlan& plan) {
     slots_ = std::clamp<int64_t>(std::min<int64_t>(parts_, NumThreads()), 1, kMaxSlots);
   }
   implementation_ = vector_ ? "vector" : plan.ToString();
+  if (blocking_.stream) implementation_ += " streamed";
 }
 
 // By shape alone. A large product is cut in halves along its longer side again and again.
@@ -154,6 +159,9 @@ GemmBlocking GemmMatMul::BlockingOf(const MatMulPlan& plan) const {
   b.pack_a = plan.pack_a;
   b.pack_b = plan.pack_b;
   b.rows_first = plan.rows_first;
+  const int64_t bytes = products_ * s_.m * s_.n * static_cast<int64_t>(sizeof(float));
+  b.stream = pieces == 1 && !swap_ && s_.n % GemmPanel() == 0 && !has_bias_ && post_ops_.empty() &&
+             bytes >= kStreamResult;
   return b;
 }
 
@@ -261,6 +269,7 @@ void GemmMatMul::RunPart(int64_t part, const KernelArgs& args, void* scratch) co
     }
     if (!post_ops_.empty()) post_ops_.Apply(args, at, m, n);
   }
+  if (blocking_.stream) StreamFence();
 }
 
 GemmOperands GemmMatMul::Operands(const float* lhs, const float* rhs, const float* bias,

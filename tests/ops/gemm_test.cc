@@ -168,6 +168,22 @@ TEST(Gemm, SharedPackingGivesTheSameBits) {
   }
 }
 
+// The gradient of the notebook's input. A bias of -0 changes no bit, and is added after the sums.
+TEST(Gemm, LargeResultsAreWrittenPastTheCaches) {
+  const MatMulShape s = {512, 10000, 16, false, true};
+  ops::MatMulConfig config = ConfigOf(s);
+  Operands x(config);
+  for (float& b : x.bias.mutable_data<float>()) b = -0.0f;
+  ops::MatMulConfig with_bias = config;
+  with_bias.bias = true;
+  const MatMulPlan plan;
+  EXPECT_EQ((*ops::MakeMatMulKernel(config, plan))->implementation(),
+            plan.ToString() + " streamed");
+  EXPECT_EQ((*ops::MakeMatMulKernel(with_bias, plan))->implementation(), plan.ToString());
+  EXPECT_TRUE(
+      BitwiseEqual(RunPlan(config, plan, x.All(false)), RunPlan(with_bias, plan, x.All(true))));
+}
+
 TEST(Gemm, BitsDoNotDependOnTheNumberOfThreads) {
   const int before = NumThreads();
   for (const MatMulShape& s :
