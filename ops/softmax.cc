@@ -41,6 +41,44 @@ struct SoftmaxRows {
   }
 };
 
+// What is done while a row's exponentials are computed: the row before is written, the row after
+// asked for.
+struct StreamRowBefore {
+  static constexpr int64_t kLine = 16;
+  const float* x_after;
+  const float* before;  // exponentials, to be multiplied by `factor`
+  float factor;
+  float* y;
+  ADJOINT_INLINE void operator()(int64_t begin, int64_t end) const {
+    if (x_after != nullptr) {
+      for (int64_t i = begin; i < end; i += kLine) __builtin_prefetch(x_after + i);
+    }
+    if (before != nullptr) StreamScaled(y + begin, before + begin, factor, end - begin);
+  }
+};
+
+// rows >= 1; `buffers` holds two rows of n elements, a multiple of 4.
+struct StreamedSoftmaxRows {
+  static bool Takes(int64_t rows, int64_t n) {
+    return StreamsRows<float>(rows, n) && n % 4 == 0 && 2 * n * 4 <= kStreamRowBytes;
+  }
+
+  static ADJOINT_INLINE void Run(const float* __restrict x, float* __restrict y, int64_t rows,
+                                 int64_t n, float* __restrict buffers) {
+    StreamRowBefore meanwhile = {};
+    for (int64_t row = 0; row < rows; ++row) {
+      const float* __restrict from = x + row * n;
+      float* __restrict to = buffers + row % 2 * n;
+      meanwhile.x_after = row + 1 < rows ? from + n : nullptr;
+      const double sum = SumExp<true>(from, MaxOf(from, n), n, to, meanwhile);
+      meanwhile.before = to;
+      meanwhile.factor = static_cast<float>(1.0 / sum);
+      meanwhile.y = y + row * n;
+    }
+    StreamScaled(meanwhile.y, meanwhile.before, meanwhile.factor, n);
+  }
+};
+
 struct LogSoftmaxRows {
   static ADJOINT_INLINE void Run(const float* __restrict x, float* __restrict y, int64_t rows,
                                  int64_t n) {
@@ -163,6 +201,12 @@ absl::StatusOr<std::unique_ptr<Kernel>> PrepareSimd(const KernelRequest& r) {
       float* y = Out<float>(args);
       const int64_t grain = std::max<int64_t>(1, kGrain / l.n);
       ParallelForRange(l.outer, grain, [&](int64_t begin, int64_t end) {
+        if (!kLog && StreamedSoftmaxRows::Takes(l.outer, l.n)) {
+          static const auto streamed = Simd<StreamedSoftmaxRows>::Select();
+          alignas(64) float buffers[kStreamRowBytes / sizeof(float)];
+          streamed(x + begin * l.n, y + begin * l.n, end - begin, l.n, buffers);
+          return StreamFence();
+        }
         if (StreamsRows<float>(l.outer, l.n)) {
           return StreamRows<float>(
               y, begin, end, l.n, [&](int64_t row, float* to) { rows(x + row * l.n, to, 1, l.n); });

@@ -15,7 +15,8 @@ namespace adjoint::ops::softmax_rows {
 
 inline constexpr int kLanes = 32;
 inline constexpr int64_t kRun = 64 * kLanes;  // terms added in f32 before they join a sum in double
-inline constexpr int64_t kGrain = 1 << 14;    // elements a part, about: an exponential is some ns
+inline constexpr int64_t kPiece = 8 * kLanes;
+inline constexpr int64_t kGrain = 1 << 14;  // elements a part, about: an exponential is some ns
 
 // The largest of n >= 1 elements, NaN where one is.
 ADJOINT_INLINE float MaxOf(const float* __restrict x, int64_t n) {
@@ -41,27 +42,49 @@ ADJOINT_INLINE float MaxOf(const float* __restrict x, int64_t n) {
   return max[0];
 }
 
+// e^x for x <= 0, with an error of 1 ulp; 0 where that is less than some 2^-125, which is nothing
+// beside the 1 of the largest element. NaN for NaN.
+ADJOINT_INLINE float ExpOfDifference(float x) {
+  const vec::internal::Reduced reduced = vec::internal::ReduceByLn2<127>(x);
+  const float y =
+      vec::internal::ExpReduced(reduced) * vec::internal::FromBits(reduced.biased << 23);
+  return x < -87.0f ? 0.0f : y;
+}
+
+// What SumExp() calls meanwhile.
+struct Nothing {
+  ADJOINT_INLINE void operator()(int64_t, int64_t) const {}
+};
+
 // The sum of exp(x[i] - max), in runs and lanes as in reduce_simd.h. With kStore the exponentials
-// go to y.
-template <bool kStore>
-ADJOINT_INLINE double SumExp(const float* __restrict x, float max, int64_t n, float* __restrict y) {
+// go to y. `meanwhile` is called with ranges begin, end that make up 0, n, each after about kPiece
+// elements.
+template <bool kStore, class Meanwhile = Nothing>
+ADJOINT_INLINE double SumExp(const float* __restrict x, float max, int64_t n, float* __restrict y,
+                             Meanwhile meanwhile = {}) {
   double total = 0;
   for (int64_t first = 0; first < n; first += kRun) {
     const int64_t last = first + kRun < n ? first + kRun : n;
     float sum[kLanes] = {};
     int64_t i = first;
-    for (; i + kLanes <= last; i += kLanes) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        const float e = vec::Exp(x[i + lane] - max);
-        if constexpr (kStore) y[i + lane] = e;
-        sum[lane] += e;
+    while (i + kLanes <= last) {
+      const int64_t begin = i, full = last - kLanes + 1;
+      const int64_t end = i + kPiece < full ? i + kPiece : full;
+      for (; i < end; i += kLanes) {
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const float e = ExpOfDifference(x[i + lane] - max);
+          if constexpr (kStore) y[i + lane] = e;
+          sum[lane] += e;
+        }
       }
+      meanwhile(begin, i);
     }
     for (int lane = 0; i + lane < last; ++lane) {
-      const float e = vec::Exp(x[i + lane] - max);
+      const float e = ExpOfDifference(x[i + lane] - max);
       if constexpr (kStore) y[i + lane] = e;
       sum[lane] += e;
     }
+    if (i < last) meanwhile(i, last);
     for (int width = kLanes / 2; width > 0; width /= 2) {
       for (int lane = 0; lane < width; ++lane) sum[lane] += sum[lane + width];
     }

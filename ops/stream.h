@@ -8,6 +8,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "core/simd.h"
+
 namespace adjoint::ops {
 
 // Results of at least this many bytes do not fit into the caches, so nothing is lost by writing
@@ -39,6 +41,18 @@ inline void StreamCopy(void* to, const void* from, int64_t bytes) {
   }
 #endif
   std::memcpy(to, from, static_cast<size_t>(bytes));
+}
+
+// to[i] = from[i] * factor, stored past the caches, for kernel bodies (core/simd.h). `to` begins at
+// a multiple of 16 bytes, and n is a multiple of 4 unless it is the end of an array.
+ADJOINT_INLINE void StreamScaled(float* __restrict to, const float* __restrict from, float factor,
+                                 int64_t n) {
+  int64_t i = 0;
+#if defined(__SSE2__)
+  const __m128 factors = _mm_set1_ps(factor);
+  for (; i + 4 <= n; i += 4) _mm_stream_ps(to + i, _mm_mul_ps(_mm_loadu_ps(from + i), factors));
+#endif
+  for (; i < n; ++i) to[i] = from[i] * factor;
 }
 
 inline void StreamFence() {
