@@ -77,7 +77,7 @@ std::string HtmlPage(absl::string_view text, const Explanation& explanation,
                           absl::StrFormat("%.1f %%", 100 * explanation.probability)});
   page.Add(report::Figure{"Label", LabelOf(explanation.probability)});
   page.Add(report::Figure{"Logit", report::Signed(explanation.logit),
-                          absl::StrCat("of it no word: ", report::Signed(explanation.base))});
+                          absl::StrCat("of it from no word: ", report::Signed(explanation.base))});
   page.Add(report::Card{.title = "The review",
                         .html = absl::StrCat(report::ColourKey("negative", "positive"),
                                              ColouredHtml(text, explanation)),

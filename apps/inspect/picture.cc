@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMaxChars = 44;
 // Of the fonts below: some pixels a character, and the height of a line.
-constexpr double kTitleChar = 7.7, kLineChar = 6.7, kTitleHeight = 18, kLineHeight = 14;
+constexpr double kTitleChar = 8.3, kLineChar = 6.7, kTitleHeight = 18, kLineHeight = 14;
 constexpr double kPadX = 10, kPadY = 6;
 
 struct Colors {
