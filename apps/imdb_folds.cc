@@ -23,6 +23,7 @@
 #include "absl/strings/str_split.h"
 #include "apps/imdb/networks/ensemble.h"
 #include "apps/imdb/networks/nbsvm.h"
+#include "apps/imdb/progress.h"
 #include "apps/imdb/report.h"
 #include "core/io/archive.h"
 #include "core/status_macros.h"
@@ -167,7 +168,10 @@ absl::Status RunEnsemble(const std::string& path, int64_t folds) {
     ADJOINT_ASSIGN_OR_RETURN(naive[fold], nbsvm.Predict(held.texts));
     for (float& p : naive[fold]) p = std::log(p / (1 - p));
   }
-  for (const DocumentVariant& variant : DocumentVariants()) {
+  const std::vector<DocumentVariant> variants = DocumentVariants();
+  Progress progress("Cross-validation");
+  double done = 0;
+  for (const DocumentVariant& variant : variants) {
     std::vector<double> sums(2 + std::size(kWeights));
     for (int64_t fold = 0; fold <= folds; ++fold) {
       std::vector<double> row(sums.size());
@@ -177,6 +181,8 @@ absl::Status RunEnsemble(const std::string& path, int64_t folds) {
         ADJOINT_ASSIGN_OR_RETURN(
             const DocumentClassifier documents,
             TrainDocumentClassifier(reviews.unlabeled, train, variant.settings));
+        progress.Update(++done / static_cast<double>(folds) / static_cast<double>(variants.size()),
+                        variant.what);
         ADJOINT_ASSIGN_OR_RETURN(const std::vector<float> logits, documents.Logits(held.texts));
         row[0] = Accuracy(naive[fold], held);
         row[1] = Accuracy(logits, held);
@@ -191,6 +197,7 @@ absl::Status RunEnsemble(const std::string& path, int64_t folds) {
       } else {
         for (size_t i = 0; i < sums.size(); ++i) row[i] = sums[i] / static_cast<double>(folds);
       }
+      progress.Clear();
       std::cout << absl::StrFormat("%-16s %-5s", variant.what,
                                    fold < folds ? absl::StrCat(fold) : "mean");
       for (const double accuracy : row) std::cout << absl::StrFormat(" %6.2f", accuracy);
@@ -205,10 +212,13 @@ absl::Status Run(const std::string& path, int64_t folds) {
   ADJOINT_ASSIGN_OR_RETURN(const FoldedReviews reviews, ReadFolds(path, false));
   std::cout << reviews.texts.size() << " training reviews; accuracy in % on each fold, mean, "
             << "seconds a fold" << std::endl;
-  for (const Variant& variant : Variants()) {
+  const std::vector<Variant> variants = Variants();
+  Progress progress("Cross-validation");
+  double done = 0;
+  for (const Variant& variant : variants) {
     double sum = 0;
     const Stopwatch watch;
-    std::cout << absl::StrFormat("%-30s", variant.what);
+    std::string line = absl::StrFormat("%-30s", variant.what);
     for (int64_t fold = 0; fold < folds; ++fold) {
       const auto [train, held] = Part(reviews, fold);
       ADJOINT_ASSIGN_OR_RETURN(Nbsvm nbsvm, TrainNbsvm(train, variant.settings));
@@ -216,10 +226,14 @@ absl::Status Run(const std::string& path, int64_t folds) {
       double right = 0;
       for (size_t i = 0; i < p.size(); ++i) right += (p[i] > 0.5f) == (held.labels[i] == 1);
       const double accuracy = 100 * right / static_cast<double>(std::max<size_t>(1, p.size()));
-      std::cout << absl::StrFormat(" %6.2f", accuracy) << std::flush;
+      absl::StrAppendFormat(&line, " %6.2f", accuracy);
       sum += accuracy;
+      progress.Update(++done / static_cast<double>(folds) / static_cast<double>(variants.size()),
+                      variant.what);
     }
-    std::cout << absl::StrFormat("  mean %6.3f  %5.1f s", sum / static_cast<double>(folds),
+    progress.Clear();
+    std::cout << line
+              << absl::StrFormat("  mean %6.3f  %5.1f s", sum / static_cast<double>(folds),
                                  watch.Seconds() / static_cast<double>(folds))
               << std::endl;
   }

@@ -129,20 +129,30 @@ io::IntLists RanksOf(absl::Span<const std::string> texts, const WordIndex& index
 }
 
 absl::Status ApplyToTexts(const LabeledTexts& train, const LabeledTexts& test,
-                          const LoadOptions& options, ImdbData& data) {
+                          const LoadOptions& options, ImdbData& data,
+                          const std::function<void(double)>& progress = {}) {
   for (const LabeledTexts* part : {&train, &test}) {
     if (part->labels.size() != part->texts.size()) {
       return absl::InvalidArgumentError(
           absl::StrCat(part->texts.size(), " texts have ", part->labels.size(), " labels"));
     }
   }
-  return ApplyOptions({RanksOf(train.texts, data.word_index), train.labels},
-                      {RanksOf(test.texts, data.word_index), test.labels}, options, data);
+  io::IntLists train_ranks = RanksOf(train.texts, data.word_index);
+  if (progress) progress(0.5);
+  io::IntLists test_ranks = RanksOf(test.texts, data.word_index);
+  if (progress) progress(1);
+  return ApplyOptions({std::move(train_ranks), train.labels}, {std::move(test_ranks), test.labels},
+                      options, data);
 }
 
 absl::StatusOr<ImdbData> LoadTexts(const DataFiles& files, const LoadOptions& options) {
   std::function<void(double)> progress;
-  if (options.reading) progress = [&](double share) { options.reading(files.path, share); };
+  std::function<void(double)> looking_up;
+  if (options.reading) {
+    constexpr double kRead = 0.75;  // the share of the time; then words are looked up
+    progress = [&](double share) { options.reading(files.path, kRead * share); };
+    looking_up = [&](double share) { options.reading(files.path, kRead + (1 - kRead) * share); };
+  }
   ADJOINT_ASSIGN_OR_RETURN(const RawTexts texts, files.kind == DataFiles::Kind::kTar
                                                      ? ReadTextArchive(files.path, progress)
                                                      : ReadTextFolder(files.path, progress));
@@ -163,7 +173,7 @@ absl::StatusOr<ImdbData> LoadTexts(const DataFiles& files, const LoadOptions& op
                              ": words are numbered by their frequency in the training reviews, "
                              "not as Keras numbers them");
   }
-  ADJOINT_RETURN_IF_ERROR(ApplyToTexts(texts.train, texts.test, options, data));
+  ADJOINT_RETURN_IF_ERROR(ApplyToTexts(texts.train, texts.test, options, data, looking_up));
   return data;
 }
 

@@ -31,10 +31,11 @@ inline absl::Status CheckVerbose(absl::string_view what, int verbose) {
 // `steps` is 0 when it is not known.
 inline ProgressBar MakeBar(int64_t steps, int verbose, std::ostream* out,
                            const ProgressBar::Run& run = {}) {
-  return ProgressBar(steps, {.out = out != nullptr ? out : &std::cout,
-                             .verbosity = static_cast<Verbosity>(verbose),
-                             .in_place = out == nullptr && StandardOutputIsTerminal(),
-                             .run = run});
+  return ProgressBar(
+      steps, {.out = out != nullptr ? out : &std::cout,
+              .verbosity = static_cast<Verbosity>(verbose),
+              .in_place = (out == nullptr || out == &std::cout) && StandardOutputIsTerminal(),
+              .run = run});
 }
 
 }  // namespace adjoint::nn

@@ -49,4 +49,21 @@ void Progress::Update(double share, absl::string_view detail) {
   open_ = true;
 }
 
+void StepsProgress::Update(absl::string_view what, double share) {
+  if (!progress_.has_value() || what != what_) {
+    what_ = std::string(what);
+    progress_.emplace(what_);
+  }
+  progress_->Update(share);
+  if (share >= 1 - 1e-9) progress_.reset();  // sums of shares are rounded
+}
+
+std::function<void(double share)> PartOfStep(const StepProgress& progress, absl::string_view what,
+                                             double begin, double size) {
+  if (!progress) return nullptr;
+  return [progress, what = std::string(what), begin, size](double share) {
+    progress(what, begin + size * share);
+  };
+}
+
 }  // namespace adjoint::apps::imdb

@@ -2,6 +2,8 @@
 #define ADJOINT_APPS_IMDB_PROGRESS_H_
 
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -32,6 +34,29 @@ class Progress {
   Clock::time_point drawn_ = {};
   bool open_ = false;  // something is on the line
 };
+
+// Called with what is being done, "Counting n-grams", and the share of it that is done, 0 to 1;
+// from one thread at a time.
+using StepProgress = std::function<void(absl::string_view what, double share)>;
+
+// A Progress for each step of several, which goes when its step is done.
+class StepsProgress {
+ public:
+  void Update(absl::string_view what, double share);
+  // Takes the line away, for others to be written.
+  void Hide() {
+    if (progress_.has_value()) progress_->Clear();
+  }
+
+ private:
+  std::string what_;
+  std::optional<Progress> progress_;
+};
+
+// Shares of a part of a step, which begins at `begin` and is `size` of it, as those of the step.
+// Null where `progress` is.
+std::function<void(double share)> PartOfStep(const StepProgress& progress, absl::string_view what,
+                                             double begin, double size);
 
 // "42 s left", "3:20 left", "1:02:03 left".
 std::string TimeLeft(double seconds);

@@ -23,7 +23,7 @@ namespace adjoint::apps::mnist {
 namespace {
 
 constexpr size_t kShownMistakes = 100;
-constexpr int64_t kPredictBatch = 500;
+constexpr int64_t kPredictBatch = 100;
 
 absl::Status ShowHistory(const nn::History& history, const std::string& folder) {
   for (const char* name : {"loss", kAccuracy}) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,10 @@ namespace adjoint::apps::imdb {
 namespace {
 
 using datasets::imdb::LabeledTexts;
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 using Rows = std::vector<std::vector<double>>;
 
@@ -180,17 +184,25 @@ TEST(TrainDocumentVectorsTest, IsTheSameOnAnyNumberOfThreads) {
   const LabeledTexts labeled = Synthetic(true, 200), unlabeled = Synthetic(false, 300);
   const int threads = NumThreads();
   std::string told;
-  double last = 0;
+  std::map<std::string, double> shares;  // of each step, the last
+  bool ascend = true;
   SetNumThreads(1);
   const DocumentVectors one =
       TrainDocumentVectors(unlabeled.texts, labeled, Small(),
                            {.tell = [&](const std::string& line) { told += line; },
-                            .progress = [&](double share) { last = share; }})
+                            .progress =
+                                [&](absl::string_view what, double share) {
+                                  double& last = shares[std::string(what)];
+                                  ascend = ascend && share >= last;
+                                  last = share;
+                                }})
           .value();
   SetNumThreads(2);
   const DocumentVectors two = TrainDocumentVectors(unlabeled.texts, labeled, Small()).value();
   SetNumThreads(threads);
-  EXPECT_EQ(last, 1);
+  EXPECT_TRUE(ascend);
+  EXPECT_THAT(shares, ElementsAre(Pair("Counting n-grams", DoubleNear(1, 1e-9)),
+                                  Pair("Learning", DoubleNear(1, 1e-9))));
   EXPECT_THAT(told, HasSubstr("Epoch 4/4"));
   const auto bytes = [](const Tensor& t) {
     return std::string(static_cast<const char*>(t.raw()), static_cast<size_t>(t.bytes()));

@@ -163,7 +163,17 @@ TEST(NbsvmTest, LearnsAndIsTheSameOnAnyNumberOfThreads) {
   SetNumThreads(1);
   Nbsvm one = TrainNbsvm(train, settings, {.validation = &test}).value();
   SetNumThreads(2);
-  Nbsvm two = TrainNbsvm(train, settings).value();
+  std::vector<double> shares;
+  Nbsvm two = TrainNbsvm(train, settings,
+                         {.progress =
+                              [&](absl::string_view what, double share) {
+                                EXPECT_EQ(what, "Counting n-grams");
+                                shares.push_back(share);
+                              }})
+                  .value();
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+  EXPECT_GT(shares.size(), 2u);
+  EXPECT_NEAR(shares.back(), 1, 1e-9);
   SetNumThreads(threads);
   const double accuracy = Accuracy(one, test);
   EXPECT_GT(accuracy, 0.75);

@@ -198,11 +198,14 @@ class Draws {
 // The n-grams of `texts` that tell the labels of `labeled` apart.
 absl::StatusOr<NgramVocabulary> TellingNgrams(absl::Span<const std::string> texts,
                                               const datasets::imdb::LabeledTexts& labeled,
-                                              const DocumentVectorSettings& settings) {
+                                              const DocumentVectorSettings& settings,
+                                              const ShareProgress& counted,
+                                              const ShareProgress& compared) {
   const std::vector<uint8_t> none(texts.size(), 0);
   ADJOINT_ASSIGN_OR_RETURN(const NgramCounts frequent,
-                           CountNgrams(texts, none, settings.ngrams, settings.min_texts));
-  ADJOINT_ASSIGN_OR_RETURN(const CsrMatrix x, NgramRows(labeled.texts, frequent.vocabulary));
+                           CountNgrams(texts, none, settings.ngrams, settings.min_texts, counted));
+  ADJOINT_ASSIGN_OR_RETURN(const CsrMatrix x,
+                           NgramRows(labeled.texts, frequent.vocabulary, {}, compared));
   std::vector<int32_t> counts[2];
   for (std::vector<int32_t>& of_label : counts) of_label.resize(static_cast<size_t>(x.cols()));
   for (int64_t row = 0; row < x.rows(); ++row) {
@@ -260,8 +263,19 @@ absl::StatusOr<DocumentVectors> TrainDocumentVectors(absl::Span<const std::strin
   const Stopwatch counting;
   DocumentVectors vectors;
   vectors.rule = settings.rule;
-  ADJOINT_ASSIGN_OR_RETURN(vectors.vocabulary, TellingNgrams(texts, labeled, settings));
-  ADJOINT_ASSIGN_OR_RETURN(const CsrMatrix x, NgramRows(texts, vectors.vocabulary));
+  // Counting takes about twice as long as making rows.
+  const auto num_texts = static_cast<double>(texts.size()),
+             num_labeled = static_cast<double>(labeled.texts.size());
+  const double all = 3 * num_texts + num_labeled;
+  const auto part = [&](double begin, double size) {
+    return PartOfStep(training.progress, "Counting n-grams", begin / all, size / all);
+  };
+  ADJOINT_ASSIGN_OR_RETURN(vectors.vocabulary,
+                           TellingNgrams(texts, labeled, settings, part(0, 2 * num_texts),
+                                         part(2 * num_texts, num_labeled)));
+  ADJOINT_ASSIGN_OR_RETURN(
+      const CsrMatrix x,
+      NgramRows(texts, vectors.vocabulary, {}, part(2 * num_texts + num_labeled, num_texts)));
   const Draws draws(x);
   if (training.tell) {
     training.tell(absl::StrCat(WithCommas(x.cols()), " n-grams tell the labels apart and stand in ",
@@ -296,7 +310,7 @@ absl::StatusOr<DocumentVectors> TrainDocumentVectors(absl::Span<const std::strin
       own += outputs[0].ValueAt(0);
       any += outputs[1].ValueAt(0);
       if (training.progress) {
-        training.progress(static_cast<double>(done + 1) / static_cast<double>(steps));
+        training.progress("Learning", static_cast<double>(done + 1) / static_cast<double>(steps));
       }
     }
     if (training.tell) {
@@ -320,7 +334,7 @@ absl::StatusOr<DocumentVectors> TrainDocumentVectors(absl::Span<const std::strin
 }
 
 absl::StatusOr<Tensor> VectorsOf(absl::Span<const std::string> texts,
-                                 const DocumentVectors& vectors) {
+                                 const DocumentVectors& vectors, const ShareProgress& progress) {
   const int64_t cols = vectors.vocabulary.size(), units = vectors.rule.units;
   const auto g = std::make_shared<graph::Graph>();
   const ops::CsrVar x = g->CsrInput("x", Dim::Symbol("texts"), cols);
@@ -349,6 +363,9 @@ absl::StatusOr<Tensor> VectorsOf(absl::Span<const std::string> texts,
     ADJOINT_RETURN_IF_ERROR(function->Run(inputs, nullptr, &outputs));
     const absl::Span<const float> rows = outputs[0].data<float>();
     std::copy(rows.begin(), rows.end(), result.mutable_data<float>().begin() + begin * units);
+    if (progress) {
+      progress(static_cast<double>(std::min(n, begin + kInferenceBatch)) / static_cast<double>(n));
+    }
   }
   return result;
 }

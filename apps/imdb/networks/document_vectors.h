@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "apps/imdb/networks/document_vector_layer.h"
 #include "apps/imdb/networks/ngrams.h"
+#include "apps/imdb/progress.h"
 #include "core/csr_matrix.h"
 #include "core/tensor.h"
 #include "datasets/imdb.h"
@@ -49,8 +50,8 @@ struct DocumentVectors {
 struct DocumentVectorTraining {
   // Called with what to tell the user: a line of what was counted, and one an epoch.
   std::function<void(const std::string& line)> tell = {};
-  // Called with the share of the training that is done.
-  std::function<void(double share)> progress = {};
+  // Of each step of it.
+  StepProgress progress = {};
 };
 
 // Learns them from `texts`. Labels have a part in the choice of n-grams alone. The result does not
@@ -67,7 +68,8 @@ absl::Status LearnNgrams(const CsrMatrix& x, absl::Span<const int64_t> drawn, do
 
 // The vector of each text, f32[texts, units].
 absl::StatusOr<Tensor> VectorsOf(absl::Span<const std::string> texts,
-                                 const DocumentVectors& vectors);
+                                 const DocumentVectors& vectors,
+                                 const ShareProgress& progress = {});
 
 }  // namespace adjoint::apps::imdb
 

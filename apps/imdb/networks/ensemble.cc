@@ -43,7 +43,9 @@ absl::StatusOr<DocumentClassifier> TrainDocumentClassifier(
   DocumentClassifier result;
   ADJOINT_ASSIGN_OR_RETURN(result.vectors,
                            TrainDocumentVectors(unlabeled, labeled, settings.vectors, training));
-  ADJOINT_ASSIGN_OR_RETURN(const Tensor x, VectorsOf(labeled.texts, result.vectors));
+  ADJOINT_ASSIGN_OR_RETURN(
+      const Tensor x, VectorsOf(labeled.texts, result.vectors,
+                                PartOfStep(training.progress, "Making vectors of reviews", 0, 1)));
   Tensor y = Tensor::Empty({DType::kF32, Shape{x.shape().dim(0).value(), 1}});
   std::copy(labeled.labels.begin(), labeled.labels.end(), y.mutable_data<float>().begin());
   const int64_t n = x.shape().dim(0).value(), batch = std::min(settings.batch_size, n);

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "apps/imdb/networks/ngrams.h"
+#include "apps/imdb/progress.h"
 #include "datasets/imdb.h"
 #include "nn/history.h"
 #include "nn/model.h"
@@ -56,6 +57,7 @@ struct NbsvmTrainingOptions {
   const datasets::imdb::LabeledTexts* validation = nullptr;  // evaluated after every epoch
   std::ostream* out = nullptr;                               // of the progress
   std::vector<double>* step_seconds = nullptr;               // what each step took is added to it
+  StepProgress progress = {};                                // of what comes before the training
 };
 
 // Trains one on texts with their labels, both of which must be there. The result does not depend on

@@ -109,6 +109,25 @@ struct Bucket {
   }
 };
 
+// What threads have done, told one at a time.
+class Done {
+ public:
+  Done(const ShareProgress& progress, double all) : progress_(progress), all_(all) {}
+
+  void Add(double n) {
+    if (!progress_) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    done_ += n;
+    progress_(std::min(1.0, done_ / all_));
+  }
+
+ private:
+  const ShareProgress& progress_;
+  const double all_;
+  std::mutex mutex_;
+  double done_ = 0;
+};
+
 template <typename T>
 void MoveBehind(std::vector<T>& from, std::vector<T>& to) {
   to.insert(to.end(), from.begin(), from.end());
@@ -172,8 +191,11 @@ absl::StatusOr<NgramVocabulary> NgramVocabulary::Create(const NgramRule& rule,
 
 absl::StatusOr<NgramCounts> CountNgrams(absl::Span<const std::string> texts,
                                         absl::Span<const uint8_t> labels, const NgramRule& rule,
-                                        int min_texts) {
+                                        int min_texts, const ShareProgress& progress) {
   std::vector<Bucket> buckets(size_t{1} << kBucketBits);
+  // Sorting the buckets takes about as long as making fingerprints.
+  const auto n = static_cast<double>(texts.size());
+  Done done(progress, 2 * n);
   ParallelForRange(static_cast<int64_t>(texts.size()), kGrain, [&](int64_t begin, int64_t end) {
     std::vector<std::vector<uint64_t>> own(buckets.size());
     std::vector<uint64_t> fingerprints;
@@ -188,11 +210,13 @@ absl::StatusOr<NgramCounts> CountNgrams(absl::Span<const std::string> texts,
       std::vector<uint64_t>& to = buckets[b].occurrences;
       to.insert(to.end(), own[b].begin(), own[b].end());
     }
+    done.Add(static_cast<double>(end - begin));
   });
   const auto num_buckets = static_cast<int64_t>(buckets.size());
   ParallelFor(num_buckets, [&](int64_t b) {
     const uint64_t highest_bit = b >= num_buckets / 2 ? uint64_t{1} << 63 : 0;
     buckets[b].Count(min_texts, highest_bit);
+    done.Add(n / static_cast<double>(num_buckets));
   });
   NgramCounts counts;
   std::vector<uint64_t> fingerprints;
@@ -213,8 +237,9 @@ absl::StatusOr<NgramCounts> CountNgrams(absl::Span<const std::string> texts,
 
 absl::StatusOr<CsrMatrix> NgramRows(absl::Span<const std::string> texts,
                                     const NgramVocabulary& vocabulary,
-                                    absl::Span<const float> scale) {
+                                    absl::Span<const float> scale, const ShareProgress& progress) {
   const auto n = static_cast<int64_t>(texts.size());
+  Done done(progress, static_cast<double>(n));
   std::vector<std::vector<int32_t>> parts(static_cast<size_t>((n + kGrain - 1) / kGrain));
   std::vector<int64_t> offsets(static_cast<size_t>(n) + 1);  // at first: lengths, one place on
   ParallelForRange(n, kGrain, [&](int64_t begin, int64_t end) {
@@ -229,6 +254,7 @@ absl::StatusOr<CsrMatrix> NgramRows(absl::Span<const std::string> texts,
         }
       }
     }
+    done.Add(static_cast<double>(end - begin));
   });
   for (int64_t i = 0; i < n; ++i) offsets[i + 1] += offsets[i];
   std::vector<int32_t> columns;

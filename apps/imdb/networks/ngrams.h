@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,9 @@ class NgramVocabulary {
   std::vector<uint32_t> starts_;  // of the fingerprints that share their upper bits
 };
 
+// Called with the share that is done, 0 to 1, from any thread but one at a time.
+using ShareProgress = std::function<void(double share)>;
+
 // In how many texts of each label an n-gram stands.
 struct NgramCounts {
   NgramVocabulary vocabulary;
@@ -96,14 +100,15 @@ struct NgramCounts {
 // Errors: no n-gram is that frequent.
 absl::StatusOr<NgramCounts> CountNgrams(absl::Span<const std::string> texts,
                                         absl::Span<const uint8_t> labels, const NgramRule& rule,
-                                        int min_texts);
+                                        int min_texts, const ShareProgress& progress = {});
 
 // A row a text: its known n-grams, each once and with the value 1 / |row|, where |row| is the
 // Euclidean length of `scale` at these columns. So a row times `scale` has length 1, unless it is
 // empty. scale: a number a column; without any all values are 1.
 absl::StatusOr<CsrMatrix> NgramRows(absl::Span<const std::string> texts,
                                     const NgramVocabulary& vocabulary,
-                                    absl::Span<const float> scale = {});
+                                    absl::Span<const float> scale = {},
+                                    const ShareProgress& progress = {});
 
 }  // namespace adjoint::apps::imdb
 

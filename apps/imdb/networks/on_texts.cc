@@ -147,11 +147,15 @@ absl::Status Validate(const Options& options, const TextCorpus& corpus, Report& 
             << " reviews, validating on the other "
             << WithCommas(static_cast<int64_t>(split.validation.texts.size())) << "\n";
   const Stopwatch watch;
+  StepsProgress steps;
   ADJOINT_ASSIGN_OR_RETURN(
       Nbsvm nbsvm,
       TrainNbsvm(
           split.training, SettingsFor(options, corpus, split.training.texts.size()),
-          {.validation = &split.validation, .out = &std::cout, .step_seconds = step_seconds}));
+          {.validation = &split.validation,
+           .out = &std::cout,
+           .step_seconds = step_seconds,
+           .progress = [&](absl::string_view what, double share) { steps.Update(what, share); }}));
   report.seconds.train = watch.Seconds();
   report.history = std::move(nbsvm.history);
   report.AddKernels(nbsvm.model);
@@ -195,20 +199,18 @@ absl::StatusOr<std::unique_ptr<Classifier>> TrainBeside(const Nbsvm& nbsvm, cons
             << WithCommas(static_cast<int64_t>(corpus.unlabeled.size()))
             << " reviews without labels\n";
   ADJOINT_RETURN_IF_ERROR(FlushOutput());
-  absl::StatusOr<DocumentClassifier> documents = absl::UnknownError("");
-  {
-    Progress learning("Learning");
-    documents =
-        TrainDocumentClassifier(corpus.unlabeled, corpus.train, settings,
-                                {.tell =
-                                     [&](const std::string& line) {
-                                       learning.Clear();
-                                       std::cout << line << std::endl;
-                                     },
-                                 .progress = [&](double share) { learning.Update(share); }});
-  }
-  ADJOINT_RETURN_IF_ERROR(documents.status());
-  ADJOINT_ASSIGN_OR_RETURN(Ensemble ensemble, Join(nbsvm, *documents));
+  StepsProgress steps;
+  ADJOINT_ASSIGN_OR_RETURN(
+      const DocumentClassifier documents,
+      TrainDocumentClassifier(
+          corpus.unlabeled, corpus.train, settings,
+          {.tell =
+               [&](const std::string& line) {
+                 steps.Hide();
+                 std::cout << line << std::endl;
+               },
+           .progress = [&](absl::string_view what, double share) { steps.Update(what, share); }}));
+  ADJOINT_ASSIGN_OR_RETURN(Ensemble ensemble, Join(nbsvm, documents));
   ADJOINT_RETURN_IF_ERROR(AttachVocabularies(corpus.source, corpus.synthetic, ensemble));
   ADJOINT_RETURN_IF_ERROR(ensemble.model.Save(options.model, {.include_optimizer = false}));
   const DocumentVectorSettings& vectors = settings.vectors;
@@ -249,7 +251,13 @@ absl::Status RunTrainOnTexts(const Options& options) {
   std::cout << "\nTraining " << (ensemble ? "an NB-SVM" : "anew") << " on all "
             << WithCommas(report.train_samples) << " reviews\n";
   const Stopwatch watch;
-  ADJOINT_ASSIGN_OR_RETURN(Nbsvm nbsvm, TrainNbsvm(corpus.train, settings, {.out = &std::cout}));
+  StepsProgress steps;
+  ADJOINT_ASSIGN_OR_RETURN(
+      Nbsvm nbsvm,
+      TrainNbsvm(corpus.train, settings,
+                 {.out = &std::cout, .progress = [&](absl::string_view what, double share) {
+                    steps.Update(what, share);
+                  }}));
   std::unique_ptr<Classifier> classifier;
   if (ensemble) {
     ADJOINT_ASSIGN_OR_RETURN(classifier, TrainBeside(nbsvm, options, corpus, trained));
