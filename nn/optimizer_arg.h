@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/status/statusor.h"
 #include "optim/optimizer.h"
@@ -14,21 +13,12 @@ namespace adjoint::nn {
 // Mistakes in it surface where it is used.
 class OptimizerArg {
  public:
-  OptimizerArg(const char* name) : OptimizerArg(std::string(name)) {}                  // NOLINT
-  OptimizerArg(const std::string& name) : OptimizerArg(optim::MakeOptimizer(name)) {}  // NOLINT
-  OptimizerArg(const optim::OptimizerConfig& config)                                   // NOLINT
-      : OptimizerArg(optim::MakeOptimizer(config)) {}
-  OptimizerArg(absl::StatusOr<std::unique_ptr<optim::Optimizer>> made) {  // NOLINT: implicit
-    if (made.ok()) {
-      optimizer_ = std::shared_ptr<const optim::Optimizer>(*std::move(made));
-    } else {
-      optimizer_ = made.status();
-    }
-  }
-  OptimizerArg(std::unique_ptr<optim::Optimizer> optimizer)  // NOLINT: implicit
-      : optimizer_(std::shared_ptr<const optim::Optimizer>(std::move(optimizer))) {}
-  OptimizerArg(std::shared_ptr<const optim::Optimizer> optimizer)  // NOLINT: implicit
-      : optimizer_(std::move(optimizer)) {}
+  OptimizerArg(const char* name);                                        // NOLINT: implicit
+  OptimizerArg(const std::string& name);                                 // NOLINT: implicit
+  OptimizerArg(const optim::OptimizerConfig& config);                    // NOLINT: implicit
+  OptimizerArg(absl::StatusOr<std::unique_ptr<optim::Optimizer>> made);  // NOLINT: implicit
+  OptimizerArg(std::unique_ptr<optim::Optimizer> optimizer);             // NOLINT: implicit
+  OptimizerArg(std::shared_ptr<const optim::Optimizer> optimizer);       // NOLINT: implicit
 
   const absl::StatusOr<std::shared_ptr<const optim::Optimizer>>& optimizer() const {
     return optimizer_;
