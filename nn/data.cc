@@ -1,8 +1,31 @@
 #include "nn/data.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace adjoint::nn {
+
+// Here, since every user of Fit and Predict would have them compiled otherwise.
+Data::Data(Tensor tensor) : data_(std::move(tensor)) {}
+Data::Data(CsrMatrix matrix) : data_(std::move(matrix)) {}
+Data::Data(const Data&) = default;
+Data::Data(Data&&) noexcept = default;
+Data& Data::operator=(const Data&) = default;
+Data& Data::operator=(Data&&) noexcept = default;
+Data::~Data() = default;
+
+DataList::DataList() = default;
+DataList::DataList(Tensor tensor) : items_({Data(std::move(tensor))}) {}
+DataList::DataList(CsrMatrix matrix) : items_({Data(std::move(matrix))}) {}
+DataList::DataList(Data data) : items_({std::move(data)}) {}
+DataList::DataList(std::initializer_list<Data> items) : items_(items) {}
+DataList::DataList(std::vector<Data> items) : items_(std::move(items)) {}
+DataList::DataList(const DataList&) = default;
+DataList::DataList(DataList&&) noexcept = default;
+DataList& DataList::operator=(const DataList&) = default;
+DataList& DataList::operator=(DataList&&) noexcept = default;
+DataList::~DataList() = default;
 
 int64_t Data::rows() const {
   if (is_csr()) return csr().rows();

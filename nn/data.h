@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -19,8 +18,13 @@ namespace adjoint::nn {
 // the elements.
 class Data {
  public:
-  Data(Tensor tensor) : data_(std::move(tensor)) {}     // NOLINT: implicit
-  Data(CsrMatrix matrix) : data_(std::move(matrix)) {}  // NOLINT: implicit
+  Data(Tensor tensor);     // NOLINT: implicit
+  Data(CsrMatrix matrix);  // NOLINT: implicit
+  Data(const Data&);
+  Data(Data&&) noexcept;
+  Data& operator=(const Data&);
+  Data& operator=(Data&&) noexcept;
+  ~Data();
 
   bool is_csr() const { return std::holds_alternative<CsrMatrix>(data_); }
   const Tensor& dense() const { return std::get<Tensor>(data_); }
@@ -41,12 +45,17 @@ class Data {
 // An item for each input, or each output, of a model; most have one.
 class DataList {
  public:
-  DataList() = default;
-  DataList(Tensor tensor) : items_({Data(std::move(tensor))}) {}     // NOLINT: implicit
-  DataList(CsrMatrix matrix) : items_({Data(std::move(matrix))}) {}  // NOLINT: implicit
-  DataList(Data data) : items_({std::move(data)}) {}                 // NOLINT: implicit
-  DataList(std::initializer_list<Data> items) : items_(items) {}
-  DataList(std::vector<Data> items) : items_(std::move(items)) {}  // NOLINT: implicit
+  DataList();
+  DataList(Tensor tensor);     // NOLINT: implicit
+  DataList(CsrMatrix matrix);  // NOLINT: implicit
+  DataList(Data data);         // NOLINT: implicit
+  DataList(std::initializer_list<Data> items);
+  DataList(std::vector<Data> items);  // NOLINT: implicit
+  DataList(const DataList&);
+  DataList(DataList&&) noexcept;
+  DataList& operator=(const DataList&);
+  DataList& operator=(DataList&&) noexcept;
+  ~DataList();
 
   const std::vector<Data>& items() const { return items_; }
   bool empty() const { return items_.empty(); }
