@@ -88,6 +88,9 @@ absl::string_view AttrKindName(AttrKind kind) {
 }
 
 Attrs::Attrs(std::initializer_list<Entry> entries) {
+  if (entries.size() == 0) return;
+  entries_ = std::make_shared<std::vector<Entry>>();
+  entries_->reserve(entries.size());
   for (const Entry& e : entries) Set(e.first, e.second);
 }
 

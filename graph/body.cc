@@ -114,7 +114,7 @@ std::vector<Var> Inline(const Body& body, ops::Builder& builder, absl::Span<cons
     if (node.op == &ops::InputOp()) continue;
     std::vector<Var> operands;
     for (Var v : node.inputs) operands.push_back(made[v.node][v.output]);
-    const ops::ScopedName scope(builder, node.scope);
+    const ops::ScopedName scope(builder, *node.scope);
     made[id] = builder.Apply(*node.op, operands, node.attrs, node.location);
     if (!builder.status().ok()) return failed;
     if (replace == nullptr) continue;

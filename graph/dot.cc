@@ -52,7 +52,7 @@ std::string ToDot(const Program& program) {
   for (const StateBinding& state : program.states) outside[state.read.node] = state.variable;
   std::map<std::string, std::vector<int>> scopes;
   for (int id = 0; id < graph.num_nodes(); ++id) {
-    scopes[outside.contains(id) ? "" : graph.node(id).scope].push_back(id);
+    scopes[outside.contains(id) ? "" : *graph.node(id).scope].push_back(id);
   }
   std::string dot = absl::StrCat("digraph ", Quoted(program.name), " {\n",
                                  "  node [shape=box, fontname=\"sans-serif\", fontsize=10]\n");

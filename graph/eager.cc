@@ -59,7 +59,7 @@ Var Eager::AddLeaf(absl::string_view name, Tensor value, std::source_location lo
   auto leaf =
       Append(ops::InputOp(), {},
              Attrs{{"name", std::string(name)}, {"dtype", value.dtype()}, {"shape", value.shape()}},
-             location, ScopePath());
+             location, CurrentScope());
   if (!leaf.ok()) {
     Fail(leaf.status());
     return Var{this, -1, 0};

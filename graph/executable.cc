@@ -15,6 +15,7 @@ namespace {
 
 std::vector<TensorSpec> InputSpecs(const Graph& graph, const Node& node) {
   std::vector<TensorSpec> specs;
+  specs.reserve(node.inputs.size());
   for (Var v : node.inputs) specs.push_back(graph.SpecOf(v));
   return specs;
 }

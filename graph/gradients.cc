@@ -70,7 +70,7 @@ class Sweep {
     std::vector<bool> needs;
     for (Var input : node.inputs) needs.push_back(wanted_[input.node]);
     if (std::find(needs.begin(), needs.end(), true) == needs.end()) return absl::OkStatus();
-    const ops::ScopedName scope(graph_, node.scope, &node.location);
+    const ops::ScopedName scope(graph_, *node.scope, &node.location);
     const Graph::Differentiating differentiating(graph_, id);
     std::vector<Var> outputs, cotangents;
     for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {

@@ -86,46 +86,46 @@ std::string Graph::ToString() const {
 }
 
 std::string Graph::PlaceOf(int id) const {
-  return FormatPlace(nodes_[id].scope, nodes_[id].location);
+  return FormatPlace(*nodes_[id].scope, nodes_[id].location);
 }
 
 std::vector<Var> Graph::Apply(const OpDef& op, absl::Span<const Var> inputs, Attrs attrs,
                               std::source_location location) {
-  const std::vector<Var> nothing = {Var{this, -1, 0}};
-  if (!status_.ok()) return nothing;
+  const auto nothing = [this] { return std::vector<Var>{Var{this, -1, 0}}; };
+  if (!status_.ok()) return nothing();
   for (const Scope& scope : scopes_) {
     if (scope.has_location) {
       location = scope.location;
       break;
     }
   }
-  std::string scope = ScopePath();
+  const ScopeName scope = CurrentScope();
   std::vector<Var> operands(inputs.begin(), inputs.end());
   for (Var& v : operands) {
     if (v.builder != this && v.builder != nullptr) v = Capture(v);
     if (v.builder == this && v.valid()) continue;
     Fail(absl::InvalidArgumentError(
-        absl::StrCat(FormatPlace(scope, location), ": ", op.name,
+        absl::StrCat(FormatPlace(*scope, location), ": ", op.name,
                      ": an operand does not belong to this graph; every operand must come from "
                      "the graph that the op is applied in")));
-    return nothing;
+    return nothing();
   }
-  auto outputs = Append(op, std::move(operands), std::move(attrs), location, std::move(scope));
+  auto outputs = Append(op, std::move(operands), std::move(attrs), location, scope);
   if (!outputs.ok()) {
     Fail(outputs.status());
-    return nothing;
+    return nothing();
   }
   if (absl::Status added = NodeAdded(num_nodes() - 1); !added.ok()) {
     nodes_.pop_back();
     Fail(std::move(added));
-    return nothing;
+    return nothing();
   }
   return *std::move(outputs);
 }
 
 absl::StatusOr<std::vector<Var>> Graph::Append(const OpDef& op, std::vector<Var> inputs,
                                                Attrs attrs, std::source_location location,
-                                               std::string scope) {
+                                               ScopeName scope) {
   std::vector<TensorSpec> specs;
   specs.reserve(inputs.size());
   for (Var v : inputs) specs.push_back(SpecOf(v));
@@ -133,7 +133,7 @@ absl::StatusOr<std::vector<Var>> Graph::Append(const OpDef& op, std::vector<Var>
   if (!outputs.ok()) {
     return absl::Status(
         outputs.status().code(),
-        absl::StrCat(FormatPlace(scope, location), ": ", CallToString(*this, op, inputs, attrs),
+        absl::StrCat(FormatPlace(*scope, location), ": ", CallToString(*this, op, inputs, attrs),
                      ":\n  ", outputs.status().message()));
   }
   nodes_.push_back(Node{.op = &op,
@@ -185,14 +185,23 @@ void Graph::PushScope(absl::string_view name, const std::source_location* locati
   scopes_.push_back(Scope{.name = std::string(name),
                           .has_location = location != nullptr,
                           .location = location ? *location : std::source_location()});
+  current_scope_ = nullptr;
 }
 
-void Graph::PopScope() { scopes_.pop_back(); }
-
-std::string Graph::ScopePath() const {
-  return absl::StrJoin(scopes_, "/",
-                       [](std::string* out, const Scope& s) { absl::StrAppend(out, s.name); });
+void Graph::PopScope() {
+  scopes_.pop_back();
+  current_scope_ = nullptr;
 }
+
+const ScopeName& Graph::CurrentScope() const {
+  if (current_scope_ == nullptr) {
+    current_scope_ = std::make_shared<const std::string>(absl::StrJoin(
+        scopes_, "/", [](std::string* out, const Scope& s) { absl::StrAppend(out, s.name); }));
+  }
+  return current_scope_;
+}
+
+std::string Graph::ScopePath() const { return *CurrentScope(); }
 
 int64_t Graph::NextOrdinal(absl::string_view key) { return ordinals_[key]++; }
 

@@ -2,8 +2,10 @@
 #define ADJOINT_GRAPH_GRAPH_H_
 
 #include <cstdint>
+#include <memory>
 #include <source_location>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -22,14 +24,38 @@ namespace adjoint::graph {
 using ops::OpDef;
 using ops::Var;
 
+// The specs of a node's outputs: immutable, and shared by the copies of the node that passes make.
+class SpecList {
+ public:
+  SpecList(std::vector<TensorSpec> specs)  // NOLINT: implicit
+      : specs_(std::make_shared<const std::vector<TensorSpec>>(std::move(specs))) {}
+
+  size_t size() const { return specs_->size(); }
+  bool empty() const { return specs_->empty(); }
+  const TensorSpec* data() const { return specs_->data(); }
+  const TensorSpec* begin() const { return specs_->data(); }
+  const TensorSpec* end() const { return specs_->data() + specs_->size(); }
+  const TensorSpec& operator[](size_t i) const { return (*specs_)[i]; }
+
+  friend bool operator==(const SpecList& a, const SpecList& b) {
+    return a.specs_ == b.specs_ || *a.specs_ == *b.specs_;
+  }
+
+ private:
+  std::shared_ptr<const std::vector<TensorSpec>> specs_;
+};
+
+// A layer's path, shared by the nodes that are made in it. Never null.
+using ScopeName = std::shared_ptr<const std::string>;
+
 // One use of an op. Its inputs come from nodes of smaller ids.
 struct Node {
   const OpDef* op;
   std::vector<Var> inputs;
   Attrs attrs;
-  std::vector<TensorSpec> outputs;
+  SpecList outputs;
   std::source_location location;  // in the user's code
-  std::string scope;              // layer path, "dense_2"
+  ScopeName scope;                // layer path, "dense_2"
 };
 
 // An append-only list of nodes in static single assignment: ids are the topological order, so
@@ -100,7 +126,7 @@ class Graph : public ops::Builder {
 
   // For passes: appends a node with the location and scope of another graph's node.
   absl::StatusOr<std::vector<Var>> Append(const OpDef& op, std::vector<Var> inputs, Attrs attrs,
-                                          std::source_location location, std::string scope);
+                                          std::source_location location, ScopeName scope);
   // For passes: appends a node like node `id` of another graph, and returns its id. Where the
   // inputs have the specs that the other's have, so do the outputs, which are not inferred again.
   absl::StatusOr<int> AppendCopy(const Graph& from, int id, std::vector<Var> inputs);
@@ -114,6 +140,8 @@ class Graph : public ops::Builder {
   // Forgets all nodes from id `num_nodes` on; their vars must not be used any more.
   void Truncate(int num_nodes) { nodes_.erase(nodes_.begin() + num_nodes, nodes_.end()); }
   void ClearStatus() { status_ = absl::OkStatus(); }
+  // ScopePath(), shared.
+  const ScopeName& CurrentScope() const;
   // The node whose gradient rule is adding nodes, -1 for none.
   int differentiating() const { return differentiating_; }
 
@@ -128,6 +156,7 @@ class Graph : public ops::Builder {
 
   std::vector<Node> nodes_;
   std::vector<Scope> scopes_;
+  mutable ScopeName current_scope_;  // null when it has to be made of scopes_
   absl::flat_hash_map<std::string, int64_t> ordinals_;
   absl::Status status_;
   int differentiating_ = -1;

@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "core/check.h"
 #include "core/status_macros.h"
 #include "graph/body.h"
 #include "ops/leaf.h"
@@ -32,13 +33,14 @@ absl::Status VerifyOperands(const Graph& graph, int id) {
 absl::Status VerifySpecs(const Graph& graph, int id) {
   const Node& node = graph.node(id);
   std::vector<TensorSpec> specs;
+  specs.reserve(node.inputs.size());
   for (Var v : node.inputs) specs.push_back(graph.SpecOf(v));
   auto outputs = ops::InferOp(*node.op, specs, node.attrs);
   if (!outputs.ok()) {
     return absl::InternalError(
         absl::StrCat(graph.NodeToString(id), ": ", outputs.status().message()));
   }
-  if (*outputs != node.outputs) {
+  if (absl::MakeConstSpan(*outputs) != absl::MakeConstSpan(node.outputs)) {
     return absl::InternalError(
         absl::StrCat(graph.NodeToString(id), ": the shape rule now gives other specs"));
   }
@@ -232,24 +234,42 @@ absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& v
   return rewriter.Finish();
 }
 
-Rewriter::Rewriter(const Program& from) : from_(from), graph_(std::make_shared<Graph>()) {
-  graph_->Reserve(from.graph->num_nodes());
-  map_.resize(from.graph->num_nodes());
-  for (int id = 0; id < from.graph->num_nodes(); ++id) {
-    map_[id].resize(from.graph->node(id).outputs.size());
+Rewriter::Rewriter(const Program& from) : from_(from) {}
+
+void Rewriter::CopyKept() {
+  const Graph& old = *from_.graph;
+  graph_ = std::make_shared<Graph>();
+  graph_->Reserve(old.num_nodes());
+  map_.resize(old.num_nodes());
+  for (int id = 0; id < old.num_nodes(); ++id) map_[id].resize(old.node(id).outputs.size());
+  for (int id = 0; id < kept_; ++id) {
+    // Its operands have the specs that they had, so nothing is inferred that could fail.
+    ADJOINT_CHECK(Copy(id).ok(), "a node is copied as it is");
   }
 }
 
-std::vector<Var> Rewriter::Map(absl::Span<const Var> old) const {
-  std::vector<Var> result;
-  result.reserve(old.size());
-  for (Var v : old) result.push_back(Map(v));
+std::vector<Var> Rewriter::Map(absl::Span<const Var> old) {
+  Begin();
+  return Peek(old);
+}
+
+std::vector<Var> Rewriter::Peek(absl::Span<const Var> old) const {
+  std::vector<Var> result(old.begin(), old.end());
+  if (graph_ == nullptr) return result;
+  for (Var& v : result) v = map_[v.node][v.output];
   return result;
 }
 
-bool Rewriter::IsMapped(Var old) const { return map_[old.node][old.output].valid(); }
+bool Rewriter::IsMapped(Var old) const {
+  return graph_ == nullptr ? old.node < kept_ : map_[old.node][old.output].valid();
+}
 
 absl::Status Rewriter::Copy(int id) {
+  if (graph_ == nullptr && id == kept_) {
+    ++kept_;
+    return absl::OkStatus();
+  }
+  Begin();
   ADJOINT_ASSIGN_OR_RETURN(const int made,
                            graph_->AppendCopy(*from_.graph, id, Map(from_.graph->node(id).inputs)));
   for (size_t i = 0; i < map_[id].size(); ++i) {
@@ -259,6 +279,7 @@ absl::Status Rewriter::Copy(int id) {
 }
 
 absl::Status Rewriter::Copy(int id, Attrs attrs) {
+  Begin();
   const Node& node = from_.graph->node(id);
   ADJOINT_ASSIGN_OR_RETURN(const std::vector<Var> outputs,
                            Add(*node.op, Map(node.inputs), std::move(attrs), id));
@@ -268,11 +289,15 @@ absl::Status Rewriter::Copy(int id, Attrs attrs) {
 
 absl::StatusOr<std::vector<Var>> Rewriter::Add(const OpDef& op, std::vector<Var> new_inputs,
                                                Attrs attrs, int like) {
+  Begin();
+  for (Var& v : new_inputs) v = Made(v);
   const Node& place = from_.graph->node(like);
   return graph_->Append(op, std::move(new_inputs), std::move(attrs), place.location, place.scope);
 }
 
 Program Rewriter::Finish() {
+  if (graph_ == nullptr && kept_ == from_.graph->num_nodes()) return from_;
+  Begin();
   Program to;
   to.name = from_.name;
   to.inputs = from_.inputs;

@@ -95,19 +95,37 @@ using SymbolValues = absl::flat_hash_map<std::string, int64_t>;
 absl::StatusOr<Program> Specialize(const Program& program, const SymbolValues& values);
 
 // Builds a program from another, node by node: the one way passes rewrite. Nodes are copied in
-// order; a pass replaces some of them by mapping their outputs to vars of the new graph.
+// order; a pass replaces some of them by mapping their outputs to vars of the new graph. As long as
+// nodes are copied from the first on, without a gap, the old graph serves as the new one: nothing
+// is copied until something differs, and where nothing does the program is the old one.
 class Rewriter {
  public:
   explicit Rewriter(const Program& from);
 
   const Program& from() const { return from_; }
-  Graph& graph() { return *graph_; }
+  // The new graph, to add nodes to.
+  Graph& graph() {
+    Begin();
+    return *graph_;
+  }
 
   // The new var of an old one. Requires that it has been copied or mapped.
-  Var Map(Var old) const { return map_[old.node][old.output]; }
-  std::vector<Var> Map(absl::Span<const Var> old) const;
+  Var Map(Var old) {
+    Begin();
+    return map_[old.node][old.output];
+  }
+  std::vector<Var> Map(absl::Span<const Var> old);
+
+  // For looking without a new graph: what has been copied and added so far, and a var's place in
+  // it, which Set and Add take as well as what Map returns. The place stays; the graph may not.
+  const Graph& made() const { return graph_ == nullptr ? *from_.graph : *graph_; }
+  std::vector<Var> Peek(absl::Span<const Var> old) const;
+
   bool IsMapped(Var old) const;
-  void Set(Var old, Var replacement) { map_[old.node][old.output] = replacement; }
+  void Set(Var old, Var replacement) {
+    Begin();
+    map_[old.node][old.output] = Made(replacement);
+  }
 
   // Appends old node `id` with its inputs mapped.
   absl::Status Copy(int id);
@@ -120,8 +138,17 @@ class Rewriter {
   Program Finish();
 
  private:
+  // From now on the new graph is one of its own.
+  void Begin() {
+    if (graph_ == nullptr) CopyKept();
+  }
+  void CopyKept();
+  // A var that Peek returned, as Map would.
+  Var Made(Var v) const { return v.builder == from_.graph.get() ? map_[v.node][v.output] : v; }
+
   const Program& from_;
-  std::shared_ptr<Graph> graph_;
+  std::shared_ptr<Graph> graph_;  // null: nodes 0 to kept_ - 1 of the old one
+  int kept_ = 0;
   std::vector<absl::InlinedVector<Var, 1>> map_;  // by old node and output
 };
 

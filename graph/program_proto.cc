@@ -177,9 +177,10 @@ absl::Status AddNode(const proto::NodeProto& message, Graph* graph) {
     ADJOINT_ASSIGN_OR_RETURN(AttrValue value, graph::FromProto(attr));
     attrs.Set(attr.name(), std::move(value));
   }
-  ADJOINT_ASSIGN_OR_RETURN(const std::vector<Var> outputs,
-                           graph->Append(*op, std::move(inputs), std::move(attrs),
-                                         std::source_location(), message.scope()));
+  ADJOINT_ASSIGN_OR_RETURN(
+      const std::vector<Var> outputs,
+      graph->Append(*op, std::move(inputs), std::move(attrs), std::source_location(),
+                    std::make_shared<const std::string>(message.scope())));
   bool same = static_cast<int>(outputs.size()) == message.outputs_size();
   for (size_t i = 0; same && i < outputs.size(); ++i) {
     ADJOINT_ASSIGN_OR_RETURN(const TensorSpec stored,
@@ -225,7 +226,7 @@ absl::Status ToProto(const Program& program, proto::ProgramProto* message) {
     proto::NodeProto* const to = message->add_nodes();
     to->set_op(node.op->name);
     to->set_version(node.op->version);
-    to->set_scope(node.scope);
+    to->set_scope(*node.scope);
     for (Var v : node.inputs) ToProto(v, to->add_inputs());
     for (const TensorSpec& spec : node.outputs) ToProto(spec, to->add_outputs());
     bool storable = !node.op->traits.internal;

@@ -162,7 +162,7 @@ void EventWriter::Graph(const graph::Program& program) {
   for (int id = 0; id < graph.num_nodes(); ++id) {
     const graph::Node& node = graph.node(id);
     // TensorBoard folds nodes by the parts of their names between slashes.
-    std::string name = absl::StrCat(node.scope, node.scope.empty() ? "" : "/", node.op->name);
+    std::string name = absl::StrCat(*node.scope, node.scope->empty() ? "" : "/", node.op->name);
     if (!taken.insert(name).second) {
       name = absl::StrCat(name, "_", id);
       taken.insert(name);

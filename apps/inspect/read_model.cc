@@ -74,7 +74,7 @@ Picture DrawProgram(const graph::Program& program) {
       box = {Picture::Kind::kState, leaf->second};
     } else {
       box = {Picture::Kind::kOp, std::string(node.op->name)};
-      if (!node.scope.empty()) box.lines.push_back(node.scope);
+      if (!node.scope->empty()) box.lines.push_back(*node.scope);
       for (const ops::Var& v : node.inputs) {
         const auto read = folded.find(v.node);
         if (read != folded.end() && !shown.contains(v.node)) box.lines.push_back(read->second);

@@ -1,10 +1,10 @@
 #include "graph/passes/cse.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
 #include "absl/hash/hash.h"
 #include "core/status_macros.h"
 #include "ops/leaf.h"
@@ -12,54 +12,74 @@
 namespace adjoint::graph {
 namespace {
 
-std::vector<Var> CanonicalInputs(const OpDef& op, std::vector<Var> inputs) {
-  const auto key = [](Var v) { return std::make_pair(v.node, v.output); };
-  if (op.traits.commutative && key(inputs[1]) < key(inputs[0])) std::swap(inputs[0], inputs[1]);
-  return inputs;
-}
-
-// For each node the first that computes the same, which may be itself.
-std::vector<int> FirstAlike(const Graph& graph) {
-  std::vector<int> first(graph.num_nodes());
-  absl::flat_hash_map<size_t, absl::InlinedVector<int, 1>> by_hash;
-  std::vector<std::vector<Var>> canonical(graph.num_nodes());
-  for (int id = 0; id < graph.num_nodes(); ++id) {
-    const Node& node = graph.node(id);
-    first[id] = id;
-    if (node.op == &ops::InputOp()) continue;
-    std::vector<Var> inputs = node.inputs;
-    for (Var& v : inputs) v.node = first[v.node];
-    canonical[id] = CanonicalInputs(*node.op, std::move(inputs));
-    auto& candidates = by_hash[absl::HashOf(node.op, canonical[id], node.attrs.Fingerprint())];
-    for (const int candidate : candidates) {
-      const Node& other = graph.node(candidate);
-      if (other.op == node.op && canonical[candidate] == canonical[id] &&
-          other.attrs == node.attrs) {
-        first[id] = candidate;
-        break;
+// Nodes by what they compute.
+class FirstAlike {
+ public:
+  explicit FirstAlike(const Graph& graph) : graph_(graph), first_(graph.num_nodes()) {
+    absl::flat_hash_map<size_t, int> by_hash;  // to the last node of a hash
+    by_hash.reserve(first_.size());
+    std::vector<int> before(first_.size(), -1);  // by node, the one of the same hash before it
+    for (int id = 0; id < graph.num_nodes(); ++id) {
+      first_[id] = id;
+      if (graph.node(id).op == &ops::InputOp()) continue;
+      const auto [last, added] = by_hash.try_emplace(HashOf(id), id);
+      if (added) continue;
+      int candidate = last->second;
+      while (candidate >= 0 && !Alike(candidate, id)) candidate = before[candidate];
+      if (candidate >= 0) {
+        first_[id] = candidate;
+      } else {
+        before[id] = std::exchange(last->second, id);
       }
     }
-    if (first[id] == id) candidates.push_back(id);
   }
-  return first;
-}
+
+  // The first node that computes the same as this one, which may be itself.
+  int Of(int id) const { return first_[id]; }
+
+ private:
+  // An operand, by the first node alike; the first two of a commutative op in ascending order.
+  std::pair<int, int> Operand(const Node& node, size_t i) const {
+    const auto at = [&](size_t j) {
+      return std::make_pair(first_[node.inputs[j].node], int{node.inputs[j].output});
+    };
+    if (i > 1 || !node.op->traits.commutative) return at(i);
+    return i == 0 ? std::min(at(0), at(1)) : std::max(at(0), at(1));
+  }
+
+  size_t HashOf(int id) const {
+    const Node& node = graph_.node(id);
+    size_t hash = absl::HashOf(node.op, node.attrs.Fingerprint());
+    for (size_t i = 0; i < node.inputs.size(); ++i) hash = absl::HashOf(hash, Operand(node, i));
+    return hash;
+  }
+
+  bool Alike(int a, int b) const {
+    const Node &x = graph_.node(a), &y = graph_.node(b);
+    if (x.op != y.op || x.inputs.size() != y.inputs.size()) return false;
+    for (size_t i = 0; i < x.inputs.size(); ++i) {
+      if (Operand(x, i) != Operand(y, i)) return false;
+    }
+    return x.attrs == y.attrs;
+  }
+
+  const Graph& graph_;
+  std::vector<int> first_;  // by node
+};
 
 }  // namespace
 
 absl::StatusOr<Program> EliminateCommonSubexpressions(const Program& program) {
   const Graph& from = *program.graph;
-  const std::vector<int> first = FirstAlike(from);
-  bool some = false;
-  for (int id = 0; id < from.num_nodes(); ++id) some |= first[id] != id;
-  if (!some) return program;
+  const FirstAlike first(from);
   Rewriter rewriter(program);
   for (int id = 0; id < from.num_nodes(); ++id) {
-    if (first[id] == id) {
+    if (first.Of(id) == id) {
       ADJOINT_RETURN_IF_ERROR(rewriter.Copy(id));
       continue;
     }
     for (int i = 0; i < static_cast<int>(from.node(id).outputs.size()); ++i) {
-      rewriter.Set(from.VarOf(id, i), rewriter.Map(from.VarOf(first[id], i)));
+      rewriter.Set(from.VarOf(id, i), rewriter.Map(from.VarOf(first.Of(id), i)));
     }
   }
   return rewriter.Finish();

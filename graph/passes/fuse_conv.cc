@@ -168,6 +168,7 @@ class PoolFinder {
 
 absl::StatusOr<Program> PoolBeforeRelu(const Program& program) {
   const Graph& from = *program.graph;
+  if (!UsesOp(from, ops::MaxPoolOp())) return program;
   // By the nodes to replace: the node whose result is pooled.
   std::vector<int> first_pool(from.num_nodes(), -1), mask(from.num_nodes(), -1);
   std::vector<Pooled> found(from.num_nodes());
@@ -474,6 +475,10 @@ absl::Status AddInputGradient(int id, const Plans& plans, Rewriter& rewriter) {
 
 absl::StatusOr<Program> FuseConv(const Program& program) {
   const Graph& from = *program.graph;
+  if (!UsesOp(from, ops::ConvOp()) && !UsesOp(from, ops::ConvWeightsGradientOp()) &&
+      !UsesOp(from, ops::MaxUnpoolOp())) {
+    return program;
+  }
   const Plans plans = PlanFusion(program);
   if (!plans.any) return program;
   Rewriter rewriter(program);

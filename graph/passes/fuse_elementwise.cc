@@ -132,15 +132,18 @@ class Grouping {
   }
 
   // True when a path leads from the union of the two groups through another group back into it.
-  bool LeavesAndReturns(int a, int b) const {
-    std::vector<bool> seen(members_.size(), false);
-    std::vector<int> stack;
+  // The last node that was added is in `a`.
+  bool LeavesAndReturns(int a, int b) {
+    std::vector<bool>& seen = seen_;
+    std::vector<int>& stack = stack_;
+    seen.assign(members_.size(), false);
+    stack.clear();
     // `seen` keeps the union itself out of the search: its members' inputs start it.
     const auto push_inputs = [&](int group) {
       for (int member : members_[group]) {
         for (Var v : graph_.node(member).inputs) {
           const int g = group_of_[v.node];
-          if (!seen[g]) {
+          if (!seen[g] && !graph_.node(v).op->traits.leaf) {
             seen[g] = true;
             stack.push_back(g);
           }
@@ -149,7 +152,8 @@ class Grouping {
     };
     seen[a] = seen[b] = true;
     push_inputs(a);
-    push_inputs(b);
+    // Nothing reads the newest node yet, so alone it is not where a path begins.
+    if (members_[a].size() > 1) push_inputs(b);
     seen[a] = seen[b] = false;
     while (!stack.empty()) {
       const int group = stack.back();
@@ -164,6 +168,8 @@ class Grouping {
   std::vector<int> closed_axes_;           // by node
   std::vector<int> group_of_;              // by node
   std::vector<std::vector<int>> members_;  // by group
+  std::vector<bool> seen_;                 // room for LeavesAndReturns
+  std::vector<int> stack_;
 };
 
 class Fuser {

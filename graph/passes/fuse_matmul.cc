@@ -131,6 +131,7 @@ class Finder {
 
 absl::StatusOr<Program> FuseMatMul(const Program& program) {
   const Graph& from = *program.graph;
+  if (!UsesOp(from, ops::MatMulOp())) return program;
   Finder finder(program);
   std::vector<Chain> ends(from.num_nodes());  // by the id of a chain's last node
   bool some = false;

@@ -10,11 +10,17 @@ std::vector<int> OrderGroups(const Graph& graph, absl::Span<const int> group_of,
                              absl::Span<const std::vector<int>> members,
                              absl::Span<const std::pair<int, int>> before) {
   const int n = static_cast<int>(members.size());
-  std::vector<std::vector<int>> readers(n);
-  std::vector<int> waiting(n, 0);
+  struct Edge {
+    int reader;
+    int next;  // of the same producer, -1 for none
+  };
+  std::vector<Edge> edges;
+  edges.reserve(2 * graph.num_nodes());
+  std::vector<int> first_edge(n, -1), waiting(n, 0);
   const auto add_edge = [&](int producer, int reader) {
     if (producer == reader) return;
-    readers[producer].push_back(reader);
+    edges.push_back({reader, first_edge[producer]});
+    first_edge[producer] = static_cast<int>(edges.size()) - 1;
     ++waiting[reader];
   };
   for (int id = 0; id < graph.num_nodes(); ++id) {
@@ -30,12 +36,13 @@ std::vector<int> OrderGroups(const Graph& graph, absl::Span<const int> group_of,
     if (waiting[g] == 0) offer(g);
   }
   std::vector<int> order;
+  order.reserve(n);
   while (!ready.empty()) {
     const int group = ready.top().second;
     ready.pop();
     order.push_back(group);
-    for (int reader : readers[group]) {
-      if (--waiting[reader] == 0) offer(reader);
+    for (int e = first_edge[group]; e >= 0; e = edges[e].next) {
+      if (--waiting[edges[e].reader] == 0) offer(edges[e].reader);
     }
   }
   return order;

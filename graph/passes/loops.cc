@@ -10,6 +10,7 @@
 #include "graph/body.h"
 #include "graph/control_flow.h"
 #include "graph/loop.h"
+#include "graph/passes/dce.h"
 #include "graph/scan.h"
 #include "ops/leaf.h"
 #include "ops/shape_ops.h"
@@ -231,6 +232,9 @@ class Hoister {
 
 absl::StatusOr<Program> PruneBodies(const Program& program) {
   const Graph& graph = *program.graph;
+  if (!UsesOp(graph, IfOp()) && !UsesOp(graph, ScanOp()) && !UsesOp(graph, LoopOp())) {
+    return EliminateDeadCode(program);
+  }
   std::vector<std::vector<bool>> read(graph.num_nodes());
   for (int id = 0; id < graph.num_nodes(); ++id) read[id].resize(graph.node(id).outputs.size());
   const auto mark = [&](Var v) { read[v.node][v.output] = true; };

@@ -14,6 +14,21 @@ absl::Status InPass(const Pass& pass, const Program& program, const absl::Status
                                                   pass.name, "': ", status.message()));
 }
 
+// Whether a pass returned the program that it was given.
+bool Unchanged(const Program& before, const Program& after) {
+  const auto same_port = [](const Port& a, const Port& b) { return a.var == b.var; };
+  const auto same_state = [](const StateBinding& a, const StateBinding& b) {
+    return a.read == b.read && a.write == b.write && a.variable == b.variable;
+  };
+  return before.graph == after.graph &&
+         std::equal(before.inputs.begin(), before.inputs.end(), after.inputs.begin(),
+                    after.inputs.end(), same_port) &&
+         std::equal(before.outputs.begin(), before.outputs.end(), after.outputs.begin(),
+                    after.outputs.end(), same_port) &&
+         std::equal(before.states.begin(), before.states.end(), after.states.begin(),
+                    after.states.end(), same_state);
+}
+
 }  // namespace
 
 absl::StatusOr<Program> RunPasses(const Program& program, const PassOptions& options,
@@ -35,8 +50,10 @@ absl::StatusOr<Program> RunPasses(const Program& program, const PassOptions& opt
     if (std::find(disabled.begin(), disabled.end(), pass.name) != disabled.end()) continue;
     absl::StatusOr<Program> next = pass.run(current);
     if (!next.ok()) return InPass(pass, program, next.status());
-    if (absl::Status verified = Verify(*next, specs); !verified.ok()) {
-      return InPass(pass, program, verified);
+    if (!Unchanged(current, *next)) {
+      if (absl::Status verified = Verify(*next, specs); !verified.ok()) {
+        return InPass(pass, program, verified);
+      }
     }
     current = *std::move(next);
     if (options.observe) options.observe(pass.name, current);

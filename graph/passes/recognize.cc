@@ -181,11 +181,11 @@ class Recognizer {
     FindNormalizations();
     for (int id = 0; id < from_.num_nodes(); ++id) {
       ADJOINT_ASSIGN_OR_RETURN(const bool rewritten, Rewrite(id));
-      changed_ |= rewritten;
       if (!rewritten) ADJOINT_RETURN_IF_ERROR(rewriter_.Copy(id));
     }
-    if (!changed_) return rewriter_.from();
-    return EliminateDeadCode(rewriter_.Finish());
+    Program result = rewriter_.Finish();
+    if (result.graph == rewriter_.from().graph) return result;
+    return EliminateDeadCode(result);
   }
 
  private:
@@ -284,7 +284,6 @@ class Recognizer {
   Rewriter rewriter_;
   std::vector<std::pair<Role, size_t>> role_;  // by node
   std::vector<Found> normalizations_;
-  bool changed_ = false;
 };
 
 }  // namespace

@@ -215,29 +215,29 @@ class Simplifier {
       }
       ADJOINT_RETURN_IF_ERROR(AddSimplified(id));
     }
-    if (!changed_) return rewriter_.from();
-    return EliminateDeadCode(rewriter_.Finish());
+    Program result = rewriter_.Finish();
+    if (result.graph == rewriter_.from().graph) return result;
+    return EliminateDeadCode(result);
   }
 
  private:
   absl::Status AddSimplified(int id) {
     const Node& old = from_.node(id);
     Node node{.op = old.op,
-              .inputs = rewriter_.Map(old.inputs),
+              .inputs = rewriter_.Peek(old.inputs),
               .attrs = old.attrs,
               .outputs = old.outputs,
               .location = {},
-              .scope = ""};
+              .scope = old.scope};
     bool mine = TransposeTheProduct(id, &node);
     ADJOINT_RETURN_IF_ERROR(AddConstants(id, &node, &mine));
     // Each round takes a node away, so they end.
     while (true) {
-      if (const Var passed = PassedOn(rewriter_.graph(), node); passed.valid()) {
+      if (const Var passed = PassedOn(rewriter_.made(), node); passed.valid()) {
         rewriter_.Set(from_.VarOf(id, 0), passed);
-        changed_ = true;
         return absl::OkStatus();
       }
-      Rewrite now = AbsorbOperands(rewriter_.graph(), node);
+      Rewrite now = AbsorbOperands(rewriter_.made(), node);
       if (now.op == node.op && now.inputs == node.inputs) break;
       node.op = now.op;
       node.inputs = std::move(now.inputs);
@@ -245,7 +245,6 @@ class Simplifier {
       mine = true;
     }
     if (!mine) return rewriter_.Copy(id);
-    changed_ = true;
     ADJOINT_ASSIGN_OR_RETURN(
         const std::vector<Var> outputs,
         rewriter_.Add(*node.op, std::move(node.inputs), std::move(node.attrs), id));
@@ -260,7 +259,7 @@ class Simplifier {
   bool TransposeTheProduct(int id, Node* node) {
     if (!SwapsLastTwoAxes(from_, from_.VarOf(id, 0))) return false;
     const Var old_product = from_.node(id).inputs[0];
-    const Node& product = rewriter_.graph().node(node->inputs[0]);
+    const Node& product = rewriter_.made().node(node->inputs[0]);
     if (from_.node(old_product).op != &ops::MatMulOp() || product.op != &ops::MatMulOp()) {
       return false;
     }
@@ -291,8 +290,7 @@ class Simplifier {
   // Rules that need a node beside the one they rewrite.
   absl::Status AddConstants(int id, Node* node, bool* mine) {
     double reciprocal = 0;
-    if (node->op == &ops::DivOp() &&
-        IsPowerOfTwo(rewriter_.graph(), node->inputs[1], &reciprocal)) {
+    if (node->op == &ops::DivOp() && IsPowerOfTwo(rewriter_.made(), node->inputs[1], &reciprocal)) {
       const Tensor value =
           Tensor::Of<float>(node->inputs[1].shape(), {static_cast<float>(reciprocal)});
       ADJOINT_ASSIGN_OR_RETURN(const std::vector<Var> constant,
@@ -303,7 +301,7 @@ class Simplifier {
     }
     if (node->op != &ops::MatMulOp()) return absl::OkStatus();
     for (int i = 0; i < 2; ++i) {
-      const RotatedMatrix rotated = FindRotatedMatrix(rewriter_.graph(), node->inputs[i]);
+      const RotatedMatrix rotated = FindRotatedMatrix(rewriter_.made(), node->inputs[i]);
       if (!rotated.source.valid()) continue;
       ADJOINT_ASSIGN_OR_RETURN(
           const std::vector<Var> merged,
@@ -322,7 +320,6 @@ class Simplifier {
     int by_products = 0;  // as an operand of matmul
   };
   std::vector<Reads> reads_;  // by old node; empty: not counted yet
-  bool changed_ = false;
 };
 
 }  // namespace

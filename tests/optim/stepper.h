@@ -102,7 +102,7 @@ class Stepper {
     int count = 0;
     const graph::Graph& g = *executable_->program().graph;
     for (const graph::PlannedStep& step : executable_->storage().steps) {
-      const std::vector<TensorSpec>& outputs = g.node(step.node).outputs;
+      const graph::SpecList& outputs = g.node(step.node).outputs;
       count += std::any_of(outputs.begin(), outputs.end(),
                            [](const TensorSpec& s) { return s.shape.rank() > 0; });
     }
