@@ -74,6 +74,7 @@ absl::StatusOr<CsrMatrix> CsrMatrix::Create(int64_t cols, absl::Span<const int64
     absl::Span<float> ones = m.values_.mutable_data<float>();
     std::fill(ones.begin(), ones.end(), 1.0f);
   } else {
+    m.all_ones_ = std::all_of(values.begin(), values.end(), [](float v) { return v == 1.0f; });
     std::copy(values.begin(), values.end(), m.values_.mutable_data<float>().begin());
   }
   return m;

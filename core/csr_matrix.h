@@ -39,6 +39,8 @@ class CsrMatrix {
   const Tensor& ranges() const { return ranges_; }    // i64[rows, 2]
   const Tensor& columns() const { return columns_; }  // i32[stored entries]
   const Tensor& values() const { return values_; }    // f32[stored entries]
+  // Whether all stored values are one, as of words that are there or not.
+  bool all_ones() const { return all_ones_; }
 
   absl::Span<const int32_t> RowColumns(int64_t row) const;
   absl::Span<const float> RowValues(int64_t row) const;
@@ -57,6 +59,7 @@ class CsrMatrix {
 
  private:
   int64_t cols_ = 0;
+  bool all_ones_ = true;
   Tensor ranges_ = Tensor::Zeros({DType::kI64, Shape{0, 2}});
   Tensor columns_ = Tensor::Zeros({DType::kI32, Shape{0}});
   Tensor values_;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
 #include "ops/leaf.h"
+#include "ops/shape_ops.h"
 
 namespace adjoint::graph {
 namespace {
@@ -57,10 +58,25 @@ Var Graph::Input(absl::string_view name, const TensorSpec& spec, std::source_loc
 
 ops::CsrVar Graph::CsrInput(absl::string_view name, Dim rows, int64_t cols,
                             std::source_location location) {
+  ops::CsrVar x = CsrPattern(name, rows, cols, location);
+  x.values = Input(absl::StrCat(name, ".values"), {DType::kF32, x.columns.shape()}, location);
+  return x;
+}
+
+ops::CsrVar Graph::CsrOnesInput(absl::string_view name, Dim rows, int64_t cols,
+                                std::source_location location) {
+  ops::CsrVar x = CsrPattern(name, rows, cols, location);
+  const Var one = Constant(Tensor::Scalar<float>(1), location);
+  x.values = ops::BroadcastTo(ops::Operand(one, location), x.columns.shape());
+  return x;
+}
+
+ops::CsrVar Graph::CsrPattern(absl::string_view name, Dim rows, int64_t cols,
+                              std::source_location location) {
   const Dim nnz = Dim::Symbol(absl::StrCat(name, "_nnz"));
   return {.ranges = Input(absl::StrCat(name, ".ranges"), {DType::kI64, Shape{rows, 2}}, location),
           .columns = Input(absl::StrCat(name, ".columns"), {DType::kI32, Shape{nnz}}, location),
-          .values = Input(absl::StrCat(name, ".values"), {DType::kF32, Shape{nnz}}, location),
+          .values = {},
           .cols = cols};
 }
 

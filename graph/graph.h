@@ -78,6 +78,9 @@ class Graph : public ops::Builder {
   // "<name>.columns" i32[<name>_nnz] and "<name>.values" f32[<name>_nnz].
   ops::CsrVar CsrInput(absl::string_view name, Dim rows, int64_t cols,
                        std::source_location location = std::source_location::current());
+  // One whose values are all one, as two inputs: the values are a constant in the graph.
+  ops::CsrVar CsrOnesInput(absl::string_view name, Dim rows, int64_t cols,
+                           std::source_location location = std::source_location::current());
 
   Var Constant(Tensor value, std::source_location location = std::source_location::current());
 
@@ -147,6 +150,9 @@ class Graph : public ops::Builder {
 
  private:
   std::vector<Var> OutputsOf(int id);
+  // The inputs that say where entries are; no values.
+  ops::CsrVar CsrPattern(absl::string_view name, Dim rows, int64_t cols,
+                         std::source_location location);
 
   struct Scope {
     std::string name;

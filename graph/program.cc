@@ -91,6 +91,9 @@ bool Port::Accepts(const Tensor& tensor) const {
 void Program::AddInput(absl::string_view input_name, const ops::CsrVar& v) {
   inputs.push_back({absl::StrCat(input_name, ".ranges"), v.ranges});
   inputs.push_back({absl::StrCat(input_name, ".columns"), v.columns, /*capacity=*/true});
+  // The values of a Graph::CsrOnesInput are made in the graph; where there are none, its status
+  // tells why.
+  if (!v.values.valid() || graph->node(v.values).op != &ops::InputOp()) return;
   inputs.push_back({absl::StrCat(input_name, ".values"), v.values, /*capacity=*/true});
 }
 
@@ -195,7 +198,8 @@ std::vector<RangesOfEntries> SettleCapacities(Program* program) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (!has_capacity(node.inputs[i])) continue;
       const int ranges = port_of[node.inputs[0].node];
-      keep = keep && product && (i == 1 || i == 2) && ranges >= 0;
+      const bool entries = i == 1 || (i == 2 && node.inputs.size() == 4);
+      keep = keep && product && entries && ranges >= 0;
       const RangesOfEntries pair{ranges, port_of[node.inputs[i].node]};
       if (std::find(pairs.begin(), pairs.end(), pair) == pairs.end()) pairs.push_back(pair);
     }

@@ -51,7 +51,8 @@ struct Program {
   void AddInput(absl::string_view input_name, Var v) {
     inputs.push_back({std::string(input_name), v});
   }
-  // The three inputs of a sparse matrix: ranges, columns, values.
+  // The inputs of a sparse matrix: ranges, columns, and values where they are an input.
+  // Requires `graph` to be set.
   void AddInput(absl::string_view input_name, const ops::CsrVar& v);
   void AddOutput(absl::string_view output_name, Var v) {
     outputs.push_back({std::string(output_name), v});

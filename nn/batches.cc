@@ -22,7 +22,7 @@ absl::StatusOr<BatchFeeder> BatchFeeder::Create(const DataList& x, const DataLis
     if (!item.is_csr()) return add_column(item.dense());
     add_column(item.csr().ranges());
     feeder.feed_.push_back(item.csr().columns());
-    feeder.feed_.push_back(item.csr().values());
+    if (!item.csr().all_ones()) feeder.feed_.push_back(item.csr().values());
   };
   for (const Data& item : x.items()) add(item);
   if (y != nullptr) {

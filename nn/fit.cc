@@ -96,6 +96,8 @@ absl::StatusOr<Model::Feeding> Model::Feed(absl::string_view what, const dataset
   ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<DatasetBatches> batches,
                            DatasetBatches::Create(dataset, std::move(options)));
   Feeding feeding{.batches = nullptr, .inputs = InputSpecs(batches->x()), .targets = {}};
+  // A later batch may have other values than the first.
+  for (ValueSpec& input : feeding.inputs) input.ones = false;
   ADJOINT_RETURN_IF_ERROR(EnsureBuilt(feeding.inputs));
   if (targets) feeding.targets = SpecsOfTargets(batches->y(), batches->sample_weight());
   batches->Expect(feeding.inputs, feeding.targets);

@@ -342,14 +342,15 @@ absl::Status Network::CheckInputs(absl::Span<const ValueSpec> inputs) const {
 }
 
 absl::Status Network::Build(absl::Span<const ValueSpec> inputs) {
-  graph::Graph graph;
+  const auto graph = std::make_shared<graph::Graph>();
   graph::Program program;
-  StateBindings states(graph);
+  program.graph = graph;
+  StateBindings states(*graph);
   std::vector<Value> values;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    values.push_back(AddInput(program, graph, absl::StrCat("x", i), inputs[i]));
+    values.push_back(AddInput(program, *graph, absl::StrCat("x", i), inputs[i]));
   }
-  ADJOINT_RETURN_IF_ERROR(Walk(graph, values, {}, states, this).status());
+  ADJOINT_RETURN_IF_ERROR(Walk(*graph, values, {}, states, this).status());
   built_ = true;
   return absl::OkStatus();
 }

@@ -34,8 +34,10 @@ Value AddInput(graph::Program& program, graph::Graph& graph, absl::string_view n
                const ValueSpec& spec) {
   const Shape& shape = spec.tensor.shape;
   if (spec.csr) {
-    const CsrVar input =
-        graph.CsrInput(name, shape.dim(0), shape.dim(1).value(), std::source_location());
+    const std::source_location nowhere;
+    const int64_t cols = shape.dim(1).value();
+    const CsrVar input = spec.ones ? graph.CsrOnesInput(name, shape.dim(0), cols, nowhere)
+                                   : graph.CsrInput(name, shape.dim(0), cols, nowhere);
     program.AddInput(name, input);
     return input;
   }

@@ -18,12 +18,15 @@ using ops::Var;
 struct ValueSpec {
   TensorSpec tensor;
   bool csr = false;
+  bool ones = false;  // a sparse matrix whose values are all one, and not fed
 
-  // "f32[batch,16]", "csr f32[batch,10000]".
-  std::string ToString() const { return (csr ? "csr " : "") + tensor.ToString(); }
+  // "f32[batch,16]", "csr f32[batch,10000]", "csr f32[batch,10000] of ones".
+  std::string ToString() const {
+    return (csr ? "csr " : "") + tensor.ToString() + (ones ? " of ones" : "");
+  }
 
   friend bool operator==(const ValueSpec& a, const ValueSpec& b) {
-    return a.csr == b.csr && a.tensor == b.tensor;
+    return a.csr == b.csr && a.ones == b.ones && a.tensor == b.tensor;
   }
   friend bool operator!=(const ValueSpec& a, const ValueSpec& b) { return !(a == b); }
 };

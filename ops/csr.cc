@@ -13,6 +13,9 @@
 namespace adjoint::ops {
 namespace {
 
+// The two products take the values, or leave them out where all are one. The dense operand is last.
+bool HasValues(size_t num_inputs) { return num_inputs == 4; }
+
 // Checks what the three ops have in common: the parts of the matrix and attribute cols. `values` is
 // null where the op has none.
 absl::Status CheckParts(const TensorSpec& ranges, const TensorSpec& columns,
@@ -52,9 +55,14 @@ absl::Status CheckDense(const char* name, const TensorSpec& dense, DType dtype) 
 
 absl::StatusOr<std::vector<TensorSpec>> InferProduct(const InferContext& c, bool transposed) {
   const int64_t cols = c.attrs.At<int64_t>("cols");
-  const TensorSpec& dense = c.inputs[3];
-  ADJOINT_RETURN_IF_ERROR(CheckParts(c.inputs[0], c.inputs[1], &c.inputs[2], cols));
-  ADJOINT_RETURN_IF_ERROR(CheckDense("rhs", dense, c.inputs[2].dtype));
+  const TensorSpec& dense = c.inputs.back();
+  const TensorSpec* const values = HasValues(c.inputs.size()) ? &c.inputs[2] : nullptr;
+  ADJOINT_RETURN_IF_ERROR(CheckParts(c.inputs[0], c.inputs[1], values, cols));
+  if (values == nullptr && !IsFloating(dense.dtype)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rhs must be f32 or f64, but is ", dense.ToString()));
+  }
+  ADJOINT_RETURN_IF_ERROR(CheckDense("rhs", dense, values ? values->dtype : dense.dtype));
   const Dim rows = c.inputs[0].shape.dim(0);
   const Dim inner = transposed ? rows : Dim(cols);
   if (dense.shape.dim(0) != inner) {
@@ -101,8 +109,17 @@ Var Apply(const OpDef& op, const VjpContext& c, Var third, Var fourth) {
                 Attrs{{"cols", c.attrs.At<int64_t>("cols")}});
 }
 
+// Where all values are one: d(dense) is the other product of the cotangent.
+std::vector<Cotangent> OnesVjp(const OpDef& other, const VjpContext& c) {
+  std::vector<Cotangent> result(3, Cotangent::Zero());
+  result[2] = Apply1(other, {c.inputs[0], c.inputs[1], c.cotangents[0]},
+                     Attrs{{"cols", c.attrs.At<int64_t>("cols")}});
+  return result;
+}
+
 // y = X b: db = X^T ct, dvalues = (ct b^T) at X's places.
 absl::StatusOr<std::vector<Cotangent>> ProductVjp(const VjpContext& c) {
+  if (!HasValues(c.inputs.size())) return OnesVjp(CsrTransposedMatMulOp(), c);
   std::vector<Cotangent> result(4, Cotangent::Zero());
   const Var ct = c.cotangents[0];
   if (c.needs[2]) result[2] = Apply(CsrSampledMatMulOp(), c, ct, c.inputs[3]);
@@ -112,6 +129,7 @@ absl::StatusOr<std::vector<Cotangent>> ProductVjp(const VjpContext& c) {
 
 // y = X^T b: db = X ct, dvalues = (b ct^T) at X's places.
 absl::StatusOr<std::vector<Cotangent>> TransposedVjp(const VjpContext& c) {
+  if (!HasValues(c.inputs.size())) return OnesVjp(CsrMatMulOp(), c);
   std::vector<Cotangent> result(4, Cotangent::Zero());
   const Var ct = c.cotangents[0];
   if (c.needs[2]) result[2] = Apply(CsrSampledMatMulOp(), c, c.inputs[3], ct);
@@ -134,13 +152,15 @@ struct Sizes {
       : rows(request.inputs[0].shape[0]),
         cols(request.attrs.At<int64_t>("cols")),
         capacity(request.inputs[1].shape[0]),
-        n(request.inputs[3].shape[1]) {}
+        n(request.inputs.back().shape[1]),
+        ones(!HasValues(request.inputs.size())) {}
 
   CsrPattern Pattern(const KernelArgs& args) const {
     return {In<int64_t>(args, 0), In<int32_t>(args, 1), rows, cols, capacity};
   }
 
   int64_t rows, cols, capacity, n;
+  bool ones;  // of the products
 };
 
 // Calls fn(row, entry, column) for each entry in the order of rows.
@@ -157,13 +177,13 @@ absl::StatusOr<std::unique_ptr<Kernel>> ProductReference(const KernelRequest& re
     return MakeKernel([s = Sizes(request)](const KernelArgs& args) {
       const CsrPattern x = s.Pattern(args);
       ADJOINT_RETURN_IF_ERROR(CheckCsrPattern("csr_matmul", x));
-      const T* const values = In<T>(args, 2);
-      const T* const dense = In<T>(args, 3);
+      const T* const values = s.ones ? nullptr : In<T>(args, 2);
+      const T* const dense = In<T>(args, s.ones ? 2 : 3);
       T* const out = Out<T>(args);
       std::fill(out, out + s.rows * s.n, T{0});
       ForEachEntry(x, [&](int64_t row, int64_t i, int64_t column) {
         for (int64_t j = 0; j < s.n; ++j) {
-          out[row * s.n + j] += values[i] * dense[column * s.n + j];
+          out[row * s.n + j] += (s.ones ? T{1} : values[i]) * dense[column * s.n + j];
         }
       });
       return absl::OkStatus();
@@ -177,13 +197,13 @@ absl::StatusOr<std::unique_ptr<Kernel>> TransposedReference(const KernelRequest&
     return MakeKernel([s = Sizes(request)](const KernelArgs& args) {
       const CsrPattern x = s.Pattern(args);
       ADJOINT_RETURN_IF_ERROR(CheckCsrPattern("csr_transposed_matmul", x));
-      const T* const values = In<T>(args, 2);
-      const T* const dense = In<T>(args, 3);
+      const T* const values = s.ones ? nullptr : In<T>(args, 2);
+      const T* const dense = In<T>(args, s.ones ? 2 : 3);
       T* const out = Out<T>(args);
       std::fill(out, out + s.cols * s.n, T{0});
       ForEachEntry(x, [&](int64_t row, int64_t i, int64_t column) {
         for (int64_t j = 0; j < s.n; ++j) {
-          out[column * s.n + j] += values[i] * dense[row * s.n + j];
+          out[column * s.n + j] += (s.ones ? T{1} : values[i]) * dense[row * s.n + j];
         }
       });
       return absl::OkStatus();
@@ -214,13 +234,13 @@ absl::StatusOr<std::unique_ptr<Kernel>> SampledReference(const KernelRequest& re
 absl::StatusOr<std::unique_ptr<Kernel>> ProductSimd(const KernelRequest& request) {
   const Sizes s(request);
   if (request.outputs[0].dtype != DType::kF32) return nullptr;
-  return MakeCsrMatMul(s.rows, s.cols, s.capacity, s.n);
+  return MakeCsrMatMul(s.rows, s.cols, s.capacity, s.n, s.ones);
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> TransposedSimd(const KernelRequest& request) {
   const Sizes s(request);
   if (request.outputs[0].dtype != DType::kF32) return nullptr;
-  return MakeCsrTransposedMatMul(s.rows, s.cols, s.capacity, s.n);
+  return MakeCsrTransposedMatMul(s.rows, s.cols, s.capacity, s.n, s.ones);
 }
 
 absl::StatusOr<std::unique_ptr<Kernel>> SampledSimd(const KernelRequest& request) {
@@ -241,7 +261,7 @@ Var MatMul(const CsrVar& x, Operand dense) {
 const OpDef& CsrMatMulOp() {
   static const OpDef* const op = new OpDef{
       .name = "csr_matmul",
-      .min_inputs = 4,
+      .min_inputs = 3,
       .max_inputs = 4,
       .attrs = {{"cols", AttrKind::kInt}},
       .infer = [](const InferContext& c) { return InferProduct(c, /*transposed=*/false); },
@@ -254,7 +274,7 @@ const OpDef& CsrMatMulOp() {
 const OpDef& CsrTransposedMatMulOp() {
   static const OpDef* const op = new OpDef{
       .name = "csr_transposed_matmul",
-      .min_inputs = 4,
+      .min_inputs = 3,
       .max_inputs = 4,
       .attrs = {{"cols", AttrKind::kInt}},
       .infer = [](const InferContext& c) { return InferProduct(c, /*transposed=*/true); },

@@ -26,7 +26,8 @@ struct CsrVar {
 // [m, n]. Differentiable in `dense` and in x.values.
 Var MatMul(const CsrVar& x, Operand dense);
 
-// The product above: inputs ranges, columns, values, dense; attribute cols.
+// The product above: inputs ranges, columns, values, dense; attribute cols. Without the input
+// `values` all are one, and none is read: what compiling makes of values that are a broadcast one.
 const OpDef& CsrMatMulOp();
 
 // x^T dense, of shape [cols, n] for dense [m, n]: inputs and attribute as above. Every row of the

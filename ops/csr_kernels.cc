@@ -29,7 +29,7 @@ constexpr int kBuckets = 256;
 
 struct Operands {
   CsrPattern x;
-  const float* values;
+  const float* values;  // null: all are one
   const float* dense;
   float* out;
   int64_t n;
@@ -52,7 +52,7 @@ ADJOINT_INLINE bool ColumnsAreValid(const int32_t* columns, int64_t count, int64
 
 // out[0..kLanes) = sum of values[i] dense[columns[i] * n + 0..kLanes): even entries and odd ones
 // have accumulators of their own.
-template <int kLanes>
+template <int kLanes, bool kOnes>
 ADJOINT_INLINE void SumRows(const int32_t* __restrict columns, const float* __restrict values,
                             int64_t count, const float* __restrict dense, int64_t n,
                             float* __restrict out) {
@@ -62,31 +62,33 @@ ADJOINT_INLINE void SumRows(const int32_t* __restrict columns, const float* __re
   for (; i + 2 <= count; i += 2) {
     const float* const first = dense + columns[i] * n;
     const float* const second = dense + columns[i + 1] * n;
-    const float v = values[i];
-    const float w = values[i + 1];
+    const float v = kOnes ? 1.0f : values[i];
+    const float w = kOnes ? 1.0f : values[i + 1];
     ADJOINT_LANES(lane, kLanes) even[lane] += v * first[lane];
     ADJOINT_LANES(lane, kLanes) odd[lane] += w * second[lane];
   }
   if (i < count) {
     const float* const last = dense + columns[i] * n;
-    const float v = values[i];
+    const float v = kOnes ? 1.0f : values[i];
     ADJOINT_LANES(lane, kLanes) even[lane] += v * last[lane];
   }
   ADJOINT_LANES(lane, kLanes) out[lane] = even[lane] + odd[lane];
 }
 
 // Rows of a batch lie anywhere in a large matrix: asks for the entries of the next one early.
+template <bool kOnes>
 ADJOINT_INLINE void PrefetchRow(const Operands& p, int64_t row) {
   if (row >= p.x.rows || !RangeIsValid(p.x, row)) return;
   const int64_t begin = p.x.ranges[2 * row];
   const int64_t end = p.x.ranges[2 * row + 1];
   for (int64_t i = begin; i < end; i += 16) {
     __builtin_prefetch(p.x.columns + i);
-    __builtin_prefetch(p.values + i);
+    if (!kOnes) __builtin_prefetch(p.values + i);
   }
 }
 
 // Rows begin..end-1 of the product. Returns the row that is not valid, or -1.
+template <bool kOnes>
 struct ForwardRows {
   static ADJOINT_INLINE int64_t Run(const Operands& p, int64_t begin, int64_t end) {
     const int64_t n = p.n;
@@ -95,24 +97,26 @@ struct ForwardRows {
       const int64_t first = p.x.ranges[2 * row];
       const int64_t count = p.x.ranges[2 * row + 1] - first;
       const int32_t* const columns = p.x.columns + first;
-      const float* const values = p.values + first;
+      const float* const values = kOnes ? nullptr : p.values + first;
       if (!ColumnsAreValid(columns, count, 0, p.x.cols)) return row;
-      PrefetchRow(p, row + 1);
+      PrefetchRow<kOnes>(p, row + 1);
       float* const out = p.out + row * n;
       int64_t j = 0;
-      for (; j + 32 <= n; j += 32) SumRows<32>(columns, values, count, p.dense + j, n, out + j);
-      if (n & 16) SumRows<16>(columns, values, count, p.dense + j, n, out + j), j += 16;
-      if (n & 8) SumRows<8>(columns, values, count, p.dense + j, n, out + j), j += 8;
-      if (n & 4) SumRows<4>(columns, values, count, p.dense + j, n, out + j), j += 4;
-      if (n & 2) SumRows<2>(columns, values, count, p.dense + j, n, out + j), j += 2;
-      if (n & 1) SumRows<1>(columns, values, count, p.dense + j, n, out + j);
+      for (; j + 32 <= n; j += 32) {
+        SumRows<32, kOnes>(columns, values, count, p.dense + j, n, out + j);
+      }
+      if (n & 16) SumRows<16, kOnes>(columns, values, count, p.dense + j, n, out + j), j += 16;
+      if (n & 8) SumRows<8, kOnes>(columns, values, count, p.dense + j, n, out + j), j += 8;
+      if (n & 4) SumRows<4, kOnes>(columns, values, count, p.dense + j, n, out + j), j += 4;
+      if (n & 2) SumRows<2, kOnes>(columns, values, count, p.dense + j, n, out + j), j += 2;
+      if (n & 1) SumRows<1, kOnes>(columns, values, count, p.dense + j, n, out + j);
     }
     return -1;
   }
 };
 
 // out[columns[i] * n + 0..kLanes) += values[i] row[0..kLanes).
-template <int kLanes>
+template <int kLanes, bool kOnes>
 ADJOINT_INLINE void AddRow(const int32_t* __restrict columns, const float* __restrict values,
                            int64_t count, const float* __restrict row, int64_t n,
                            float* __restrict out) {
@@ -120,7 +124,7 @@ ADJOINT_INLINE void AddRow(const int32_t* __restrict columns, const float* __res
   ADJOINT_LANES(lane, kLanes) lanes[lane] = row[lane];
   for (int64_t i = 0; i < count; ++i) {
     float* const to = out + columns[i] * n;
-    const float v = values[i];
+    const float v = kOnes ? 1.0f : values[i];
     ADJOINT_LANES(lane, kLanes) to[lane] += v * lanes[lane];
   }
 }
@@ -139,6 +143,7 @@ ADJOINT_INLINE int64_t CountBelow(const int32_t* columns, int64_t count, int64_t
 // Rows low..high-1 of the transposed product. Returns the row of x that is not valid, or -1. The
 // parts of a row between the bounds of all parts join without a gap even when its columns do not
 // ascend, so each entry is checked by one of the parts.
+template <bool kOnes>
 struct TransposedRows {
   static ADJOINT_INLINE int64_t Run(const Operands& p, int64_t low, int64_t high) {
     const int64_t n = p.n;
@@ -154,16 +159,18 @@ struct TransposedRows {
       columns += from;
       const int64_t count = to - from;
       if (!ColumnsAreValid(columns, count, low, high)) return row;
-      PrefetchRow(p, row + 1);
-      const float* const values = p.values + first + from;
+      PrefetchRow<kOnes>(p, row + 1);
+      const float* const values = kOnes ? nullptr : p.values + first + from;
       const float* const dense = p.dense + row * n;
       int64_t j = 0;
-      for (; j + 32 <= n; j += 32) AddRow<32>(columns, values, count, dense + j, n, p.out + j);
-      if (n & 16) AddRow<16>(columns, values, count, dense + j, n, p.out + j), j += 16;
-      if (n & 8) AddRow<8>(columns, values, count, dense + j, n, p.out + j), j += 8;
-      if (n & 4) AddRow<4>(columns, values, count, dense + j, n, p.out + j), j += 4;
-      if (n & 2) AddRow<2>(columns, values, count, dense + j, n, p.out + j), j += 2;
-      if (n & 1) AddRow<1>(columns, values, count, dense + j, n, p.out + j);
+      for (; j + 32 <= n; j += 32) {
+        AddRow<32, kOnes>(columns, values, count, dense + j, n, p.out + j);
+      }
+      if (n & 16) AddRow<16, kOnes>(columns, values, count, dense + j, n, p.out + j), j += 16;
+      if (n & 8) AddRow<8, kOnes>(columns, values, count, dense + j, n, p.out + j), j += 8;
+      if (n & 4) AddRow<4, kOnes>(columns, values, count, dense + j, n, p.out + j), j += 4;
+      if (n & 2) AddRow<2, kOnes>(columns, values, count, dense + j, n, p.out + j), j += 2;
+      if (n & 1) AddRow<1, kOnes>(columns, values, count, dense + j, n, p.out + j);
     }
     return -1;
   }
@@ -171,12 +178,13 @@ struct TransposedRows {
 
 struct Shape4 {
   int64_t rows, cols, capacity, n;
+  bool ones;
 };
 
 Operands OperandsOf(const Shape4& s, const KernelArgs& args) {
   return {{In<int64_t>(args, 0), In<int32_t>(args, 1), s.rows, s.cols, s.capacity},
-          In<float>(args, 2),
-          In<float>(args, 3),
+          s.ones ? nullptr : In<float>(args, 2),
+          In<float>(args, s.ones ? 2 : 3),
           Out<float>(args),
           s.n};
 }
@@ -262,9 +270,11 @@ absl::Status CheckCsrPattern(const std::string& op, const CsrPattern& x) {
   return absl::OkStatus();
 }
 
-std::unique_ptr<Kernel> MakeCsrMatMul(int64_t rows, int64_t cols, int64_t capacity, int64_t n) {
-  const Shape4 shape = {rows, cols, capacity, n};
-  return MakeKernel([shape, run = Simd<ForwardRows>::Select()](const KernelArgs& args) {
+std::unique_ptr<Kernel> MakeCsrMatMul(int64_t rows, int64_t cols, int64_t capacity, int64_t n,
+                                      bool ones) {
+  const Shape4 shape = {rows, cols, capacity, n, ones};
+  const auto run = ones ? Simd<ForwardRows<true>>::Select() : Simd<ForwardRows<false>>::Select();
+  return MakeKernel([shape, run](const KernelArgs& args) {
     const Operands p = OperandsOf(shape, args);
     const int64_t work = CountEntries(p.x) * p.n;
     const int64_t parts = std::clamp<int64_t>(work / kMinPartWork, 1,
@@ -280,9 +290,11 @@ std::unique_ptr<Kernel> MakeCsrMatMul(int64_t rows, int64_t cols, int64_t capaci
 }
 
 std::unique_ptr<Kernel> MakeCsrTransposedMatMul(int64_t rows, int64_t cols, int64_t capacity,
-                                                int64_t n) {
-  const Shape4 shape = {rows, cols, capacity, n};
-  return MakeKernel([shape, run = Simd<TransposedRows>::Select()](const KernelArgs& args) {
+                                                int64_t n, bool ones) {
+  const Shape4 shape = {rows, cols, capacity, n, ones};
+  const auto run =
+      ones ? Simd<TransposedRows<true>>::Select() : Simd<TransposedRows<false>>::Select();
+  return MakeKernel([shape, run](const KernelArgs& args) {
     const Operands p = OperandsOf(shape, args);
     const int64_t entries = CountEntries(p.x);
     const int64_t work = (entries + shape.cols / 4) * p.n;

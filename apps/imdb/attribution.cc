@@ -47,7 +47,9 @@ absl::StatusOr<Attribution> Attribution::Create(const nn::Model& model,
   nn::StateBindings states(*graph);
   std::vector<nn::Value> values;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    values.push_back(nn::AddInput(program, *graph, absl::StrCat("x", i), inputs[i]));
+    nn::ValueSpec input = inputs[i];
+    input.ones = false;  // the values are what shares are asked for
+    values.push_back(nn::AddInput(program, *graph, absl::StrCat("x", i), input));
   }
   ADJOINT_ASSIGN_OR_RETURN(const nn::Network::Traced traced,
                            model.network().Trace(*graph, values, {}, states));

@@ -13,6 +13,7 @@
 #include "ops/arithmetic.h"
 #include "ops/barrier.h"
 #include "ops/cast.h"
+#include "ops/csr.h"
 #include "ops/leaf.h"
 #include "ops/matmul.h"
 #include "ops/shape_ops.h"
@@ -174,8 +175,19 @@ Rewrite SimplifyArithmetic(const Graph& graph, const Node& node) {
   return now;
 }
 
+// True when every element of v is one.
+bool IsAllOnes(const Graph& graph, Var v) {
+  const Var source = OperandOf(graph, v, ops::BroadcastToOp());
+  return IsNumber(graph, source.valid() ? source : v, 1);
+}
+
 Rewrite AbsorbOperands(const Graph& graph, const Node& node) {
   Rewrite now = SimplifyArithmetic(graph, node);
+  const bool sparse_product =
+      node.op == &ops::CsrMatMulOp() || node.op == &ops::CsrTransposedMatMulOp();
+  if (sparse_product && node.inputs.size() == 4 && IsAllOnes(graph, node.inputs[2])) {
+    now.inputs.erase(now.inputs.begin() + 2);
+  }
   if (node.op == &ops::ReshapeOp() || node.op == &ops::BroadcastToOp()) {
     const Var before = OperandOf(graph, node.inputs[0], *node.op);
     if (before.valid()) now.inputs = {before};

@@ -205,6 +205,25 @@ TEST(PassesTest, SimplifyComputesWithLess) {
   EXPECT_EQ(std::vector<std::string>(absl::StrSplit(text, ": add(")).size(), 3u);
 }
 
+TEST(PassesTest, SparseProductsReadNoValuesThatAreOnes) {
+  Builder b;
+  const ops::CsrVar x = b.graph().CsrOnesInput("x", 2, 3);
+  b.program().AddInput("x", x);
+  b.program().AddOutput("y", ops::MatMul(x, b.In("w", {3, 1})));
+  const absl::StatusOr<Program> concrete = Specialize(b.program(), {{"x_nnz", 8}});
+  ASSERT_TRUE(concrete.ok()) << concrete.status();
+  EXPECT_EQ(After("simplify", *concrete), R"(program p
+  in x.ranges = %0
+  in x.columns = %1
+  in w = %2
+  %0: input(){dtype=i64, name='x.ranges', shape=[2,2]} -> i64[2,2]
+  %1: input(){dtype=i32, name='x.columns', shape=[8]} -> i32[8]
+  %2: input(){dtype=f32, name='w', shape=[3,1]} -> f32[3,1]
+  %3: csr_matmul(%0:x.ranges i64[2,2], %1:x.columns i32[8], %2:w f32[3,1]){cols=3} -> f32[2,1]
+  out y = %3
+)");
+}
+
 // What einsum makes of sums over several axes: the axes rotated, then merged.
 TEST(PassesTest, ARotationOfAxesBecomesAFlagOfTheProduct) {
   Builder b;

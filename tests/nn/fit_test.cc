@@ -128,6 +128,42 @@ TEST(FitTest, SparseAndDenseAgree) {
   EXPECT_GT(sparse.KernelCounts().count("csr_matmul/simd"), 0u);
 }
 
+// Ones are not fed; values that are none, later on, must be.
+TEST(FitTest, SparseValuesMayStopBeingOnes) {
+  const ToyData data(128, 20);
+  ASSERT_TRUE(data.csr.all_ones());
+  Tensor half = data.x.Clone();
+  for (float& value : half.mutable_data<float>()) value *= 0.5f;
+  auto half_csr = CsrMatrix::FromDense(half);
+  ASSERT_TRUE(half_csr.ok());
+  EXPECT_FALSE(half_csr->all_ones());
+
+  Sequential model = Classifier(3);
+  const FitOptions options{.epochs = 1, .batch_size = 64, .verbose = 0};
+  ASSERT_TRUE(model.Fit(data.csr, data.y, options).ok());
+  const auto expect_alike = [&](const CsrMatrix& sparse, const Tensor& dense) {
+    const Tensor p = *model.Predict(sparse), q = *model.Predict(dense);
+    for (int64_t i = 0; i < p.size(); ++i) ASSERT_NEAR(p.ValueAt(i), q.ValueAt(i), 1e-6) << i;
+  };
+  expect_alike(data.csr, data.x);
+  expect_alike(*half_csr, half);
+
+  // The first batch is all ones, the second is not.
+  const auto mixed = [&](const Data& ones, const Data& halves) {
+    using datasets::Dataset;
+    return ones.is_csr() ? Dataset::FromCsr(ones.csr(), {data.y})
+                               .Concat(Dataset::FromCsr(halves.csr(), {data.y}))
+                               .Batch(128)
+                         : Dataset::FromTensors({ones.dense()}, {data.y})
+                               .Concat(Dataset::FromTensors({halves.dense()}, {data.y}))
+                               .Batch(128);
+  };
+  const auto sparse_loss = model.Evaluate(mixed(data.csr, *half_csr), {.verbose = 0});
+  const auto dense_loss = model.Evaluate(mixed(data.x, half), {.verbose = 0});
+  ASSERT_TRUE(sparse_loss.ok() && dense_loss.ok()) << sparse_loss.status() << dense_loss.status();
+  EXPECT_NEAR((*sparse_loss)["loss"], (*dense_loss)["loss"], 1e-5);
+}
+
 TEST(FitTest, TwoFitsAreOneFit) {
   const ToyData data(300, 20);
   Sequential once = Classifier(1, 0.5), twice = Classifier(1, 0.5);
@@ -342,19 +378,28 @@ TEST(FitTest, InputsThatWereSaidToBeOthers) {
 
 TEST(BatchFeederTest, GathersWithoutCopyingSparseEntries) {
   const ToyData data(10, 4);
-  auto feeder = BatchFeeder::Create(data.csr, nullptr, 4, /*gathers=*/true);
+  Tensor half = data.x.Clone();
+  for (float& value : half.mutable_data<float>()) value *= 0.5f;
+  const CsrMatrix csr = *CsrMatrix::FromDense(half);
+  auto feeder = BatchFeeder::Create(csr, nullptr, 4, /*gathers=*/true);
   ASSERT_TRUE(feeder.ok());
   EXPECT_EQ(feeder->num_batches(), 3);
   const std::vector<uint32_t> order = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
   const absl::Span<const Tensor> feed = feeder->Gather(2, order);
   ASSERT_EQ(feed.size(), 3u);
   EXPECT_EQ(feed[0].shape(), (Shape{2, 2}));
-  EXPECT_EQ(feed[0].data<int64_t>()[0], data.csr.ranges().data<int64_t>()[2]);
-  EXPECT_EQ(feed[0].data<int64_t>()[2], data.csr.ranges().data<int64_t>()[0]);
-  EXPECT_EQ(feed[1].raw(), data.csr.columns().raw());
-  EXPECT_EQ(feed[2].raw(), data.csr.values().raw());
+  EXPECT_EQ(feed[0].data<int64_t>()[0], csr.ranges().data<int64_t>()[2]);
+  EXPECT_EQ(feed[0].data<int64_t>()[2], csr.ranges().data<int64_t>()[0]);
+  EXPECT_EQ(feed[1].raw(), csr.columns().raw());
+  EXPECT_EQ(feed[2].raw(), csr.values().raw());
   EXPECT_EQ(feeder->View(1)[0].raw(),
-            static_cast<const char*>(data.csr.ranges().raw()) + 4 * 2 * sizeof(int64_t));
+            static_cast<const char*>(csr.ranges().raw()) + 4 * 2 * sizeof(int64_t));
+
+  // Ones are left out.
+  auto of_ones = BatchFeeder::Create(data.csr, nullptr, 4, /*gathers=*/true);
+  ASSERT_TRUE(of_ones.ok());
+  ASSERT_EQ(of_ones->Gather(2, order).size(), 2u);
+  EXPECT_EQ(of_ones->Gather(2, order)[1].raw(), data.csr.columns().raw());
 }
 
 }  // namespace

@@ -100,6 +100,21 @@ TEST(CsrMatMul, PartsLeaveNoTraceInTheBits) {
   SetNumThreads(before);
 }
 
+TEST(CsrMatMul, OnesLeftOutHaveTheBitsOfOnesStored) {
+  Matrix x = Zipf(500);
+  for (float& value : x.values.mutable_data<float>()) value = 1;
+  for (const ops::OpDef* op : {&ops::CsrMatMulOp(), &ops::CsrTransposedMatMulOp()}) {
+    SCOPED_TRACE(op->name);
+    const Tensor dense = Random({op == &ops::CsrTransposedMatMulOp() ? 500 : kCols, 37}, 2);
+    const auto stored = Prepare(*op, Inputs(x, dense), Cols())->Run(Inputs(x, dense));
+    const std::vector<Tensor> three = {x.ranges, x.columns, dense};
+    const auto left_out = Prepare(*op, three, Cols());
+    ASSERT_TRUE(left_out.ok()) << left_out.status();
+    EXPECT_EQ(left_out->name, op->name + "/simd");
+    EXPECT_TRUE(BitwiseEqual(*stored, *left_out->Run(three)));
+  }
+}
+
 TEST(CsrMatMul, NaNStaysInItsRow) {
   const Matrix x = Zipf(40);
   Tensor dense = Random({kCols, 16}, 2);

@@ -87,6 +87,20 @@ Sample Transposed(std::string label, const Pattern& p, int64_t n) {
                    "simd");
 }
 
+// One of the two products without values.
+Sample OfOnes(const ops::OpDef& (*op)(), std::string label, const Pattern& p, Shape dense) {
+  std::vector<SampleArg> args = p.Args();
+  args.push_back(Floats(std::move(dense)));
+  return {.op = op().name,
+          .label = std::move(label),
+          .args = std::move(args),
+          .build =
+              [op, cols = p.cols](Vars v) {
+                return Result{ops::Apply1(op(), {v[0], v[1], v[2]}, Attrs{{"cols", cols}})};
+              },
+          .fast_kernel = "simd"};
+}
+
 Sample Sampled(std::string label, const Pattern& p, int64_t n) {
   return CsrSample(&ops::CsrSampledMatMulOp, std::move(label), p, {p.rows(), n}, {p.cols, n}, "");
 }
@@ -155,6 +169,11 @@ std::vector<Sample> MatMulSamples() {
       Transposed("sixteen", Wide(), 16),
       Transposed("no_entries", Empty(2), 4),
       Transposed("no_rows", Empty(0), 4),
+      OfOnes(&ops::CsrMatMulOp, "ones", Mixed(), {Mixed().cols, 32 + 16 + 8 + 4 + 2 + 1}),
+      OfOnes(&ops::CsrMatMulOp, "ones_no_entries", Empty(2), {Empty(2).cols, 4}),
+      OfOnes(&ops::CsrTransposedMatMulOp, "ones", Mixed(),
+             {Mixed().rows(), 32 + 16 + 8 + 4 + 2 + 1}),
+      OfOnes(&ops::CsrTransposedMatMulOp, "ones_sixteen", Wide(), {Wide().rows(), 16}),
       Sampled("shared_entries", Mixed(), 5),
       Sampled("wide", Wide(), 3),
       Sampled("no_entries", Empty(2), 4),

@@ -43,16 +43,28 @@ absl::StatusOr<std::string> Membership(const Use& u, DType dtype) {
   return u.to.CastTo(u.Op("And", {from, before}), dtype);
 }
 
+// The operands of a product: values at the members' places, ones where it has none, and `dense`.
+struct Entries {
+  std::string values;
+  std::string dense;
+};
+
+Entries EntriesOf(const Use& u, const std::string& member) {
+  if (u.num_inputs() == 3) return {member, u.name(2)};
+  return {u.Op("Mul", {member, u.name(2)}), u.name(3)};
+}
+
 // By way of the rows of `dense` at the entries' columns.
 absl::Status CsrMatMul(const Use& u) {
   ADJOINT_ASSIGN_OR_RETURN(const std::string member, Membership(u, u.dtype()));
-  return u.Is("MatMul", {u.Op("Mul", {member, u.name(2)}), u.Op("Gather", {u.name(3), u.name(1)})});
+  const Entries entries = EntriesOf(u, member);
+  return u.Is("MatMul", {entries.values, u.Op("Gather", {entries.dense, u.name(1)})});
 }
 
 absl::Status CsrTransposedMatMul(const Use& u) {
   ADJOINT_ASSIGN_OR_RETURN(const std::string member, Membership(u, u.dtype()));
-  const std::string each =
-      u.Op("MatMul", {Transposed(u, u.Op("Mul", {member, u.name(2)}), 2), u.name(3)});
+  const Entries entries = EntriesOf(u, member);
+  const std::string each = u.Op("MatMul", {Transposed(u, entries.values, 2), entries.dense});
   ADJOINT_ASSIGN_OR_RETURN(const std::string zeros, u.to.Full(u.dtype(), u.spec().shape, 0));
   const std::string columns =
       u.Op("Unsqueeze", {u.to.CastTo(u.name(1), DType::kI64), u.to.Ints({1})});
