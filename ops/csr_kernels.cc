@@ -21,6 +21,12 @@ constexpr int64_t kMaxTransposedParts = 16;
 // Rows that the balance of those parts is judged from, and the finest resolution.
 constexpr int64_t kSampleRows = 16;
 constexpr int kBuckets = 256;
+// Columns with an entry in fewer rows than this fraction are many, and not in the cache: adding to
+// them takes longer. Both numbers were measured on the words of film reviews.
+constexpr float kRare = 0.06f;
+constexpr float kRareCost = 1.5f;
+// How early a row's entries are asked for.
+constexpr int64_t kRowsAhead = 3;
 
 // A loop over the lanes of a block. Kept rolled until the vectoriser sees it: gcc 12 otherwise
 // unrolls up to 16 lanes into scalar code first.
@@ -75,7 +81,7 @@ ADJOINT_INLINE void SumRows(const int32_t* __restrict columns, const float* __re
   ADJOINT_LANES(lane, kLanes) out[lane] = even[lane] + odd[lane];
 }
 
-// Rows of a batch lie anywhere in a large matrix: asks for the entries of the next one early.
+// Rows of a batch lie anywhere in a large matrix: asks for the entries of a later one early.
 template <bool kOnes>
 ADJOINT_INLINE void PrefetchRow(const Operands& p, int64_t row) {
   if (row >= p.x.rows || !RangeIsValid(p.x, row)) return;
@@ -99,7 +105,7 @@ struct ForwardRows {
       const int32_t* const columns = p.x.columns + first;
       const float* const values = kOnes ? nullptr : p.values + first;
       if (!ColumnsAreValid(columns, count, 0, p.x.cols)) return row;
-      PrefetchRow<kOnes>(p, row + 1);
+      PrefetchRow<kOnes>(p, row + kRowsAhead);
       float* const out = p.out + row * n;
       int64_t j = 0;
       for (; j + 32 <= n; j += 32) {
@@ -159,7 +165,7 @@ struct TransposedRows {
       columns += from;
       const int64_t count = to - from;
       if (!ColumnsAreValid(columns, count, low, high)) return row;
-      PrefetchRow<kOnes>(p, row + 1);
+      PrefetchRow<kOnes>(p, row + kRowsAhead);
       const float* const values = kOnes ? nullptr : p.values + first + from;
       const float* const dense = p.dense + row * n;
       int64_t j = 0;
@@ -199,7 +205,7 @@ int64_t CountEntries(const CsrPattern& x) {
 }
 
 // Bounds of `parts` runs of columns with about as much work each, judged from some rows: an entry
-// is a unit of work, clearing a row of the result some fraction of one.
+// is a unit of work, a rare one somewhat more, clearing a row of the result some fraction of one.
 std::vector<int64_t> BalanceColumns(const CsrPattern& x, int64_t entries, int64_t parts) {
   float work[kBuckets] = {};
   int shift = 0;
@@ -219,7 +225,9 @@ std::vector<int64_t> BalanceColumns(const CsrPattern& x, int64_t entries, int64_
   const float clearing = 0.25f * width;
   float total = 0;
   for (float& w : work) {
-    w = w * scale + clearing;
+    w *= scale;
+    if (w < kRare * x.rows * width) w *= kRareCost;
+    w += clearing;
     total += w;
   }
   std::vector<int64_t> bounds = {0};
