@@ -1,7 +1,5 @@
 #include "apps/imdb/networks/sequence.h"
 
-#include <vector>
-
 #include "absl/strings/str_cat.h"
 #include "nn/basic_layers.h"
 #include "nn/conv_layers.h"
@@ -13,7 +11,8 @@ namespace adjoint::apps::imdb {
 namespace {
 
 constexpr int64_t kEmbedding = 64, kFilters = 64, kLstm = 32;
-constexpr int64_t kWindows[] = {3, 5};
+constexpr int64_t kWindow = 3;
+constexpr int64_t kLength = 400;
 constexpr int64_t kWords = 20000;
 constexpr int kMostEpochs = 20;  // training ends before
 constexpr char kEmbeddings[] = "embedding/embeddings";
@@ -23,8 +22,7 @@ constexpr char kEmbeddings[] = "embedding/embeddings";
 bool IsSequenceNetwork(absl::string_view network) { return SequenceLength(network) > 0; }
 
 int64_t SequenceLength(absl::string_view network) {
-  if (network == "embedding" || network == "conv") return 400;
-  return network == "lstm" ? 200 : 0;
+  return network == "embedding" || network == "conv" || network == "lstm" ? kLength : 0;
 }
 
 void SetSequenceDefaults(Options& options) {
@@ -37,23 +35,17 @@ void SetSequenceDefaults(Options& options) {
 }
 
 nn::LayerOutput EncodedSequence(const nn::LayerOutput& ids, const Options& options) {
-  const bool conv = options.network == "conv";
   nn::LayerOutput words =
-      nn::Embedding(options.num_words, kEmbedding, {.mask_zero = !conv, .name = "embedding"})(ids);
+      nn::Embedding(options.num_words, kEmbedding, {.mask_zero = true, .name = "embedding"})(ids);
   if (options.dropout > 0) words = nn::SpatialDropout1D(options.dropout / 2)(words);
-  std::vector<nn::LayerOutput> parts;
-  if (options.network == "embedding") {
-    parts = {nn::GlobalAveragePooling1D()(words), nn::GlobalMaxPooling1D()(words)};
-  } else if (conv) {
-    for (const int64_t window : kWindows) {
-      parts.push_back(
-          nn::GlobalMaxPooling1D()(nn::Conv1D(kFilters, window, {.activation = "relu"})(words)));
-    }
-  } else {
-    parts = {nn::GlobalMaxPooling1D()(
-        nn::Bidirectional(nn::LSTM(kLstm, {.return_sequences = true}))(words))};
+  nn::LayerOutput steps = words;
+  if (options.network == "conv") {
+    steps = nn::Conv1D(kFilters, kWindow, {.activation = "relu"})(words);
+  } else if (options.network == "lstm") {
+    steps = nn::Bidirectional(nn::LSTM(kLstm, {.return_sequences = true}))(words);
   }
-  nn::LayerOutput encoded = parts.size() > 1 ? nn::Concatenate()(parts) : parts[0];
+  nn::LayerOutput encoded =
+      nn::Concatenate()({nn::GlobalAveragePooling1D()(words), nn::GlobalMaxPooling1D()(steps)});
   if (options.dropout > 0) encoded = nn::Dropout(options.dropout)(encoded);
   return encoded;
 }

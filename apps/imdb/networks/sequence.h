@@ -15,10 +15,11 @@
 namespace adjoint::apps::imdb {
 
 // Networks that read the last ids of a review in their order, as Keras' pad_sequences prepares
-// them. An embedding, then
-//   embedding  the mean over the words, and the greatest value of each unit
-//   conv       convolutions over 3 and over 5 words, and the greatest value of each channel
-//   lstm       an LSTM in both directions, and the greatest value of each unit over the steps
+// them: an embedding, of which the mean over the words goes on, and the greatest value of each unit
+// over the steps of
+//   embedding  the words themselves
+//   conv       a convolution over 3 words
+//   lstm       an LSTM in both directions
 // and then the hidden layers that all networks have. Training ends, with the weights of the best
 // epoch, when the loss on the reviews kept for validation, a tenth, has not fallen for an epoch.
 bool IsSequenceNetwork(absl::string_view network);
