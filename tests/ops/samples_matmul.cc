@@ -62,47 +62,38 @@ Pattern Wide() {
 
 Pattern Empty(int64_t rows) { return {std::vector<double>(2 * rows, 0.0), {}, 3}; }
 
-// A sample of one of the three products. `third` and `fourth` are its dense operands or values.
-Sample CsrSample(const ops::OpDef& (*op)(), std::string label, const Pattern& p, Shape third,
-                 Shape fourth, std::string fast_kernel) {
+// A sample of one of the three products. `others` are its dense operands and values.
+Sample CsrSample(const ops::OpDef& (*op)(), std::string label, const Pattern& p,
+                 std::vector<Shape> others, std::string fast_kernel) {
   std::vector<SampleArg> args = p.Args();
-  args.push_back(Floats(std::move(third)));
-  args.push_back(Floats(std::move(fourth)));
+  for (Shape& shape : others) args.push_back(Floats(std::move(shape)));
   return {.op = op().name,
           .label = std::move(label),
           .args = std::move(args),
           .build =
               [op, cols = p.cols](Vars v) {
-                return Result{ops::Apply1(op(), {v[0], v[1], v[2], v[3]}, Attrs{{"cols", cols}})};
+                const std::vector<ops::Operand> operands(v.begin(), v.end());
+                return Result{ops::Apply1(op(), operands, Attrs{{"cols", cols}})};
               },
           .fast_kernel = std::move(fast_kernel)};
 }
 
 Sample Forward(std::string label, const Pattern& p, int64_t n) {
-  return CsrSample(&ops::CsrMatMulOp, std::move(label), p, {p.entries()}, {p.cols, n}, "simd");
+  return CsrSample(&ops::CsrMatMulOp, std::move(label), p, {{p.entries()}, {p.cols, n}}, "simd");
 }
 
 Sample Transposed(std::string label, const Pattern& p, int64_t n) {
-  return CsrSample(&ops::CsrTransposedMatMulOp, std::move(label), p, {p.entries()}, {p.rows(), n},
+  return CsrSample(&ops::CsrTransposedMatMulOp, std::move(label), p, {{p.entries()}, {p.rows(), n}},
                    "simd");
 }
 
 // One of the two products without values.
 Sample OfOnes(const ops::OpDef& (*op)(), std::string label, const Pattern& p, Shape dense) {
-  std::vector<SampleArg> args = p.Args();
-  args.push_back(Floats(std::move(dense)));
-  return {.op = op().name,
-          .label = std::move(label),
-          .args = std::move(args),
-          .build =
-              [op, cols = p.cols](Vars v) {
-                return Result{ops::Apply1(op(), {v[0], v[1], v[2]}, Attrs{{"cols", cols}})};
-              },
-          .fast_kernel = "simd"};
+  return CsrSample(op, std::move(label), p, {std::move(dense)}, "simd");
 }
 
 Sample Sampled(std::string label, const Pattern& p, int64_t n) {
-  return CsrSample(&ops::CsrSampledMatMulOp, std::move(label), p, {p.rows(), n}, {p.cols, n}, "");
+  return CsrSample(&ops::CsrSampledMatMulOp, std::move(label), p, {{p.rows(), n}, {p.cols, n}}, "");
 }
 
 Result CsrMatMul(Vars v, int64_t cols) {
