@@ -163,8 +163,7 @@ absl::StatusOr<std::optional<BatchSource::Fed>> DatasetBatches::Next() {
 
 absl::Status DatasetBatches::CheckSpecs(const Batch& batch) const {
   const auto check = [&](const Data& item, const ValueSpec& wanted, const char* name) {
-    ValueSpec spec = item.spec();
-    spec.ones = false;
+    const ValueSpec spec = item.spec();
     bool fits = spec.csr == wanted.csr && spec.tensor.dtype == wanted.tensor.dtype &&
                 spec.tensor.shape.rank() == wanted.tensor.shape.rank();
     for (int axis = 1; fits && axis < spec.tensor.shape.rank(); ++axis) {

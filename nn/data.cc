@@ -34,9 +34,7 @@ int64_t Data::rows() const {
 
 ValueSpec Data::spec() const {
   if (is_csr()) {
-    return {.tensor = {DType::kF32, Shape{Dim::Symbol("batch"), csr().cols()}},
-            .csr = true,
-            .ones = csr().all_ones()};
+    return {.tensor = {DType::kF32, Shape{Dim::Symbol("batch"), csr().cols()}}, .csr = true};
   }
   ValueSpec spec{.tensor = dense().spec()};
   if (spec.tensor.shape.rank() > 0) spec.tensor.shape.set_dim(0, Dim::Symbol("batch"));

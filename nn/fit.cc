@@ -68,6 +68,11 @@ absl::StatusOr<Model::Feeding> Model::Feed(const DataList& x, const DataList* y,
                                            std::vector<Tensor> extra, const DataList& weights) {
   Feeding feeding{.batches = nullptr, .inputs = InputSpecs(x), .targets = {}};
   ADJOINT_RETURN_IF_ERROR(EnsureBuilt(feeding.inputs));
+  // Here all values are known. Of a dataset a later batch may have others than the first.
+  for (size_t i = 0; i < feeding.inputs.size(); ++i) {
+    const Data& item = x.items()[i];
+    feeding.inputs[i].ones = item.is_csr() && item.csr().all_ones();
+  }
   DataList fed;
   if (y != nullptr) {
     feeding.targets = SpecsOfTargets(*y, weights);
@@ -96,8 +101,6 @@ absl::StatusOr<Model::Feeding> Model::Feed(absl::string_view what, const dataset
   ADJOINT_ASSIGN_OR_RETURN(std::unique_ptr<DatasetBatches> batches,
                            DatasetBatches::Create(dataset, std::move(options)));
   Feeding feeding{.batches = nullptr, .inputs = InputSpecs(batches->x()), .targets = {}};
-  // A later batch may have other values than the first.
-  for (ValueSpec& input : feeding.inputs) input.ones = false;
   ADJOINT_RETURN_IF_ERROR(EnsureBuilt(feeding.inputs));
   if (targets) feeding.targets = SpecsOfTargets(batches->y(), batches->sample_weight());
   batches->Expect(feeding.inputs, feeding.targets);

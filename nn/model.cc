@@ -151,7 +151,6 @@ absl::Status Model::EnsureBuilt(absl::Span<const ValueSpec> inputs) {
   if (network_.built()) return absl::OkStatus();
   ADJOINT_RETURN_IF_ERROR(network_.Build(inputs));
   built_for_.assign(inputs.begin(), inputs.end());
-  for (ValueSpec& input : built_for_) input.ones = false;  // later inputs may have other values
   return InitializeVariables();
 }
 

@@ -47,9 +47,7 @@ absl::StatusOr<Attribution> Attribution::Create(const nn::Model& model,
   nn::StateBindings states(*graph);
   std::vector<nn::Value> values;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    nn::ValueSpec input = inputs[i];
-    input.ones = false;  // the values are what shares are asked for
-    values.push_back(nn::AddInput(program, *graph, absl::StrCat("x", i), input));
+    values.push_back(nn::AddInput(program, *graph, absl::StrCat("x", i), inputs[i]));
   }
   ADJOINT_ASSIGN_OR_RETURN(const nn::Network::Traced traced,
                            model.network().Trace(*graph, values, {}, states));
