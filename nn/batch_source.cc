@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "datasets/shuffled_order.h"
+#include "graph/function.h"
 #include "nn/weighting.h"
 
 namespace adjoint::nn {
@@ -24,13 +25,11 @@ DataList ListOf(const std::vector<Component>& components) {
 
 void AppendFeed(const DataList& list, std::vector<Tensor>* feed) {
   for (const Data& item : list.items()) {
-    if (!item.is_csr()) {
+    if (item.is_csr()) {
+      graph::AppendFeed(item.csr(), feed);
+    } else {
       feed->push_back(item.dense());
-      continue;
     }
-    feed->push_back(item.csr().ranges());
-    feed->push_back(item.csr().columns());
-    feed->push_back(item.csr().values());
   }
 }
 
