@@ -36,6 +36,7 @@
 #include "ops/scatter.h"
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
+#include "ops/softmax_gradient.h"
 #include "ops/sort.h"
 #include "ops/unfold.h"
 
@@ -172,6 +173,7 @@ absl::Span<const OpDef* const> AllOps() {
       &CumProdOp(),
       &LinearRecurrenceOp(),
       &SoftmaxOp(),
+      &SoftmaxGradientOp(),
       &LogSoftmaxOp(),
       &SparseSoftmaxCrossEntropyOp(),
       &FusedCrossEntropyOp(),

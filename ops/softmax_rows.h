@@ -51,17 +51,15 @@ ADJOINT_INLINE float ExpOfDifference(float x) {
   return x < -87.0f ? 0.0f : y;
 }
 
-// What SumExp() calls meanwhile.
+// What SumOf() calls meanwhile.
 struct Nothing {
   ADJOINT_INLINE void operator()(int64_t, int64_t) const {}
 };
 
-// The sum of exp(x[i] - max), in runs and lanes as in reduce_simd.h. With kStore the exponentials
-// go to y. `meanwhile` is called with ranges begin, end that make up 0, n, each after about kPiece
-// elements.
-template <bool kStore, class Meanwhile = Nothing>
-ADJOINT_INLINE double SumExp(const float* __restrict x, float max, int64_t n, float* __restrict y,
-                             Meanwhile meanwhile = {}) {
+// The sum of term(i) for i in 0, n, in runs and lanes as in reduce_simd.h. `meanwhile` is called
+// with ranges begin, end that make up 0, n, each after about kPiece terms.
+template <class Term, class Meanwhile = Nothing>
+ADJOINT_INLINE double SumOf(int64_t n, Term term, Meanwhile meanwhile = {}) {
   double total = 0;
   for (int64_t first = 0; first < n; first += kRun) {
     const int64_t last = first + kRun < n ? first + kRun : n;
@@ -71,19 +69,11 @@ ADJOINT_INLINE double SumExp(const float* __restrict x, float max, int64_t n, fl
       const int64_t begin = i, full = last - kLanes + 1;
       const int64_t end = i + kPiece < full ? i + kPiece : full;
       for (; i < end; i += kLanes) {
-        for (int lane = 0; lane < kLanes; ++lane) {
-          const float e = ExpOfDifference(x[i + lane] - max);
-          if constexpr (kStore) y[i + lane] = e;
-          sum[lane] += e;
-        }
+        for (int lane = 0; lane < kLanes; ++lane) sum[lane] += term(i + lane);
       }
       meanwhile(begin, i);
     }
-    for (int lane = 0; i + lane < last; ++lane) {
-      const float e = ExpOfDifference(x[i + lane] - max);
-      if constexpr (kStore) y[i + lane] = e;
-      sum[lane] += e;
-    }
+    for (int lane = 0; i + lane < last; ++lane) sum[lane] += term(i + lane);
     if (i < last) meanwhile(i, last);
     for (int width = kLanes / 2; width > 0; width /= 2) {
       for (int lane = 0; lane < width; ++lane) sum[lane] += sum[lane + width];
@@ -91,6 +81,25 @@ ADJOINT_INLINE double SumExp(const float* __restrict x, float max, int64_t n, fl
     total += static_cast<double>(sum[0]);
   }
   return total;
+}
+
+// exp(x[i] - max), which with kStore goes to y, too.
+template <bool kStore>
+struct ExpTerm {
+  const float* __restrict x;
+  float max;
+  float* __restrict y;
+  ADJOINT_INLINE float operator()(int64_t i) const {
+    const float e = ExpOfDifference(x[i] - max);
+    if constexpr (kStore) y[i] = e;
+    return e;
+  }
+};
+
+template <bool kStore, class Meanwhile = Nothing>
+ADJOINT_INLINE double SumExp(const float* x, float max, int64_t n, float* y,
+                             Meanwhile meanwhile = {}) {
+  return SumOf(n, ExpTerm<kStore>{x, max, y}, meanwhile);
 }
 
 // In double, of elements `stride` apart.

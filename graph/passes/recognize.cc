@@ -13,6 +13,7 @@
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
 #include "ops/softmax.h"
+#include "ops/softmax_gradient.h"
 
 namespace adjoint::graph {
 namespace {
@@ -54,6 +55,22 @@ class Matcher {
     return !quotient.empty() && quotient[1] == p && quotient[0].spec() == v.spec() ? quotient[0]
                                                                                    : Var{};
   }
+
+  // g when v is g - sum(g p) along the last axis, and nothing else reads it or what it is made of.
+  Var CenteredBy(Var v, Var p) const {
+    const auto difference = Operands(v, ops::SubOp());
+    if (difference.empty() || difference[0].spec() != p.spec() || reads_[v.node] != 1) return {};
+    const Var g = difference[0], sum = difference[1];
+    if (graph_.node(sum).op != &ops::SumOp() || reads_[sum.node] != 1) return {};
+    const Var product = graph_.node(sum).inputs[0];
+    const auto factors = Operands(product, ops::MulOp());
+    if (factors.empty() || reads_[product.node] != 1) return {};
+    if (!(factors[0] == g && factors[1] == p) && !(factors[0] == p && factors[1] == g)) return {};
+    return Reduced(sum, ops::SumOp(), product) == Axes{p.shape().rank() - 1} ? g : Var{};
+  }
+
+  // Whether nothing reads v but the gradient of which it is a factor twice.
+  bool IsForGradientAlone(Var v) const { return reads_[v.node] == 2; }
 
   // x and the axis when v is exp(x) / sum(exp(x)), perhaps with a maximum subtracted.
   std::optional<std::pair<Var, int64_t>> MatchSoftmax(Var v) const {
@@ -234,6 +251,7 @@ class Recognizer {
                             id));
           return Put(id, ops::SubOp(), {rewriter_.Map(u), product[0]}, Attrs());
         }
+        if (const Var g = matcher_.CenteredBy(other, p); g.valid()) return PutGradient(id, p, g);
       }
     }
     if (node.op == &ops::DivOp()) {
@@ -243,6 +261,13 @@ class Recognizer {
       }
     }
     return false;
+  }
+
+  absl::StatusOr<bool> PutGradient(int id, Var softmax, Var g) {
+    const bool of_logits = matcher_.IsForGradientAlone(softmax);
+    const Var p = of_logits ? from_.node(softmax).inputs[0] : softmax;
+    return Put(id, ops::SoftmaxGradientOp(), {rewriter_.Map(p), rewriter_.Map(g)},
+               Attrs{{"of_logits", of_logits}});
   }
 
   // The first of a normalisation's nodes gets the layer_norm, the others what they are of it.

@@ -11,6 +11,8 @@ namespace adjoint::graph {
 //   log(softmax(x))                            log_softmax(x), which does not underflow
 //   u / p * p, for p = softmax(x)              u: the gradient of the former, where p may be 0
 //   p * (u / p - s)                            u - p * s
+//   p * (g - sum(g * p)), along the last axis  softmax_gradient of p, or of x where nothing else
+//                                              reads p
 //   exp(x - max(x)) / sum(exp(x - max(x)))     softmax(x), where nothing else reads what is
 //   between;
 //                                              also without the subtraction

@@ -2,18 +2,16 @@
 
 #include "graph/passes/fuse_cross_entropy.h"
 
-#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "core/parallel.h"
-#include "core/philox.h"
 #include "gmock/gmock.h"
 #include "graph/executable.h"
 #include "graph/gradients.h"
@@ -22,6 +20,7 @@
 #include "ops/arithmetic.h"
 #include "ops/losses.h"
 #include "ops/reduce.h"
+#include "tests/graph/run_program.h"
 
 namespace adjoint::graph {
 namespace {
@@ -32,16 +31,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr char kFused[] = "fused_cross_entropy/simd";
-
-Tensor Random(DType dtype, const Shape& shape, uint64_t stream, double range) {
-  Tensor t = Tensor::Empty({dtype, shape});
-  PhiloxEngine engine({3, stream, 0});
-  VisitFloating(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (T& x : t.mutable_data<T>()) x = static_cast<T>(range * (2 * UniformFloat(engine()) - 1));
-  });
-  return t;
-}
 
 Tensor Labels(DType dtype, const Shape& shape, int64_t classes) {
   Tensor t = Tensor::Empty({dtype, shape});
@@ -87,33 +76,8 @@ Training Make(const Tensor& x, const Tensor& target, bool weighted,
   return t;
 }
 
-struct Outcome {
-  absl::Status status;
-  std::vector<Tensor> outputs;
-  std::vector<std::string> kernels;
-};
 Outcome RunTraining(const Training& t, std::vector<std::string> disabled, int threads = 1) {
-  const int before = NumThreads();
-  SetNumThreads(threads);
-  CompileOptions options;
-  options.passes.disabled = std::move(disabled);
-  Outcome outcome;
-  const auto exe = Executable::Compile(t.program, options);
-  EXPECT_TRUE(exe.ok()) << exe.status();
-  for (const auto& step : (*exe)->Steps()) outcome.kernels.push_back(step.kernel);
-  const auto workspace = (*exe)->NewWorkspace();
-  outcome.status = (*exe)->Run(**workspace, t.inputs, nullptr, &outcome.outputs);
-  SetNumThreads(before);
-  return outcome;
-}
-
-double Difference(const Tensor& a, const Tensor& b) {
-  double difference = 0, largest = 1e-30;
-  for (int64_t i = 0; i < a.size(); ++i) {
-    difference = std::max(difference, std::abs(a.ValueAt(i) - b.ValueAt(i)));
-    largest = std::max(largest, std::abs(a.ValueAt(i)));
-  }
-  return difference / largest;
+  return RunProgram(t.program, t.inputs, std::move(disabled), threads);
 }
 
 std::vector<Shape> Shapes() { return {{1, 1}, {5, 3}, {2, 3, 40}, {100, 1000}, {3, 30000}}; }
