@@ -20,6 +20,16 @@ std::vector<TensorSpec> InputSpecs(const Graph& graph, const Node& node) {
   return specs;
 }
 
+// The inputs whose elements the plan holds.
+std::vector<const void*> Constants(const StoragePlan& plan, const PlannedStep& step) {
+  std::vector<const void*> constants(step.inputs.size(), nullptr);
+  for (size_t i = 0; i < step.inputs.size(); ++i) {
+    const Location& at = step.inputs[i];
+    if (at.kind == Location::kConstant) constants[i] = plan.constants[at.index].raw();
+  }
+  return constants;
+}
+
 bool WritesVariable(const PlannedStep& step) {
   return std::any_of(step.outputs.begin(), step.outputs.end(),
                      [](const Location& l) { return l.kind == Location::kVariable; });
@@ -76,8 +86,9 @@ absl::Status Executable::Prepare(const CompileOptions& options) {
   for (const PlannedStep& step : steps) {
     const Node& node = graph.node(step.node);
     const std::vector<TensorSpec> inputs = InputSpecs(graph, node);
-    auto kernel =
-        ops::PrepareKernel(*node.op, {inputs, node.outputs, node.attrs}, options.skip_kernels);
+    const std::vector<const void*> constants = Constants(storage_, step);
+    auto kernel = ops::PrepareKernel(*node.op, {inputs, node.outputs, node.attrs, constants},
+                                     options.skip_kernels);
     if (!kernel.ok()) {
       return absl::Status(kernel.status().code(),
                           absl::StrCat("preparing ", graph.NodeToString(step.node), ": ",
@@ -100,6 +111,9 @@ Executable::Memory Executable::memory() const {
   for (const Port& p : program_.inputs) memory.inputs += bytes(p.var);
   for (const Port& p : program_.outputs) memory.outputs += bytes(p.var);
   for (const Tensor& t : storage_.constants) memory.constants += t.bytes();
+  for (const ops::PreparedKernel& step : steps_) {
+    memory.constants += static_cast<int64_t>(step.kernel->constant_bytes());
+  }
   return memory;
 }
 

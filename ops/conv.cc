@@ -336,6 +336,7 @@ KernelDef OneDnnKernel(ConvolutionPass pass) {
             ADJOINT_ASSIGN_OR_RETURN(onednn::ConvolutionConfig config,
                                      ConvolutionConfigFor(pass, o.x, o.weights, o.y, r.attrs));
             config.bias = pass == ConvolutionPass::kForward && r.inputs.size() > 2;
+            if (pass == ConvolutionPass::kForward) config.constant_weights = r.constant(1);
             return onednn::MakeConvolution(config);
           }};
 }

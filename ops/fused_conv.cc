@@ -215,6 +215,7 @@ KernelOr PrepareFusedConv(const KernelRequest& r) {
                            ConvolutionConfigFor(ConvolutionPass::kForward, x.shape,
                                                 r.inputs[1].shape, y.shape, r.attrs));
   config.bias = places.bias >= 0;
+  config.constant_weights = r.constant(1);
   const int64_t size = ImageSize(y.shape);
   const int residual = places.residual;
   const auto activate = [activation](float* data, int64_t n) {

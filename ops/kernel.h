@@ -19,6 +19,13 @@ struct KernelRequest {
   absl::Span<const TensorSpec> inputs;
   absl::Span<const TensorSpec> outputs;
   const Attrs& attrs;
+  // The elements of the inputs that are the same in every run, null for the others; empty where
+  // nothing is known. They outlive the kernel, which may keep them in a layout of its own.
+  absl::Span<const void* const> constants = {};
+
+  const void* constant(size_t input) const {
+    return input < constants.size() ? constants[input] : nullptr;
+  }
 };
 
 // Whatever a kernel needs to keep per concurrent caller (oneDNN memory objects, say).
@@ -48,6 +55,8 @@ class Kernel {
   virtual absl::Status Run(const KernelArgs& args) const = 0;
 
   virtual size_t scratch_bytes() const { return 0; }
+  // What it keeps of the request's constants.
+  virtual size_t constant_bytes() const { return 0; }
   virtual std::unique_ptr<KernelState> MakeState() const { return nullptr; }
 
   // The implementation chosen underneath, such as "brg:avx2"; empty when there is nothing to add

@@ -170,6 +170,7 @@ absl::StatusOr<MatMulConfig> ConfigOf(const KernelRequest& request) {
   config.transpose_lhs = request.attrs.At<bool>("transpose_a");
   config.transpose_rhs = request.attrs.At<bool>("transpose_b");
   SetFurtherInputs(request.inputs.size(), request.attrs, &config);
+  config.constant_rhs = request.constant(1);
   const DType dtype = config.out.dtype;
   ADJOINT_ASSIGN_OR_RETURN(config.activation, ActivationOf(request.attrs, dtype));
   if (config.bias || config.scale || config.residual) {

@@ -27,6 +27,7 @@ struct MatMulConfig {
   // How a block of the result is multiplied by the scale and added to, in place; there where they
   // are needed. And what is applied to it last: without a function, nothing.
   Tile multiply, add, activation;
+  const void* constant_rhs = nullptr;  // rhs's elements where they are the same in every run
 };
 
 // One of the products of a config: m x k times k x n.

@@ -195,9 +195,10 @@ void PackTile(const float* __restrict a, int64_t a_row, int64_t a_col, int64_t r
 
 int64_t GemmPanel() { return TheTiles().panel; }
 int64_t GemmTileRows() { return TheTiles().max_rows; }
+int64_t PackedColumns(int64_t n) { return CeilDiv(n, GemmPanel()) * GemmPanel(); }
 
 int64_t GemmBlocking::RightFloats() const {
-  return CeilDiv(CeilDiv(nc, GemmPanel()) * GemmPanel() * kc, kAlign) * kAlign;
+  return CeilDiv(PackedColumns(nc) * kc, kAlign) * kAlign;
 }
 
 int64_t GemmBlocking::LeftFloats() const { return pack_a ? CeilDiv(mc * kc, kAlign) * kAlign : 0; }
@@ -310,18 +311,22 @@ GemmOperands At(const GemmOperands& x, int64_t i, int64_t j, int64_t l, bool las
 
 void Gemm(int64_t m, int64_t n, int64_t k, const GemmOperands& x, const GemmBlocking& blocking,
           void* scratch) {
-  float* const b_pack = static_cast<float*>(scratch);
-  float* const a_pack = b_pack + blocking.RightFloats();
+  float* const own = static_cast<float*>(scratch);
+  float* const a_pack = own + (x.b_packed == nullptr ? blocking.RightFloats() : 0);
   for (int64_t j = 0; j < n; j += blocking.nc) {
     for (int64_t l = 0; l < k; l += blocking.kc) {
       const int64_t kc = std::min(blocking.kc, k - l);
+      float* const b_pack = x.b_packed == nullptr
+                                ? own
+                                : const_cast<float*>(x.b_packed) + l * x.b_packed_columns +
+                                      (x.b_packed_first + j) * kc;
       for (int64_t i = 0; i < m; i += blocking.mc) {
         MultiplyBlock({.m = std::min(blocking.mc, m - i),
                        .n = std::min(blocking.nc, n - j),
                        .k = kc,
                        .x = At(x, i, j, l, l + kc == k),
                        .accumulate = l > 0,
-                       .b_is_packed = i > 0,
+                       .b_is_packed = i > 0 || x.b_packed != nullptr,
                        .b_pack = b_pack,
                        .a_pack = a_pack},
                       blocking);

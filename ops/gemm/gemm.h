@@ -19,6 +19,11 @@ struct GemmOperands {
   int64_t c_row, c_col;
   const float* bias_row;
   const float* bias_column;
+  // Where b is packed already, its blocks of kc rows one after the other as PackRight() makes them,
+  // that of row l at b_packed + l * b_packed_columns. Then b itself is not read.
+  const float* b_packed = nullptr;
+  int64_t b_packed_columns = 0;  // PackedColumns() of all of its columns
+  int64_t b_packed_first = 0;    // the product's first column among those: a panel's first
 };
 
 // How a product is cut for the caches (Goto and van de Geijn, "Anatomy of High-Performance Matrix
@@ -47,9 +52,11 @@ struct GemmBlocking {
 // Columns of a panel of b, and rows of the largest tile of c, for the CPU.
 int64_t GemmPanel();
 int64_t GemmTileRows();
+// n columns in whole panels.
+int64_t PackedColumns(int64_t n);
 
 // Computes c, m x n, with K = k >= 1, on the calling thread. `scratch` has blocking.ScratchBytes()
-// bytes, 64-byte aligned.
+// bytes, or for a packed b those of LeftFloats(), 64-byte aligned.
 void Gemm(int64_t m, int64_t n, int64_t k, const GemmOperands& operands,
           const GemmBlocking& blocking, void* scratch);
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/buffer.h"
 #include "core/parallel.h"
 #include "ops/gemm/gemm.h"
 #include "ops/matmul_post_ops.h"
@@ -49,20 +50,23 @@ class GemmMatMul : public Kernel {
 
   absl::Status Run(const KernelArgs& args) const override;
   size_t scratch_bytes() const override { return shared_bytes_ + slots_ * slot_bytes_; }
+  size_t constant_bytes() const override { return packed_ == nullptr ? 0 : packed_->size(); }
   std::unique_ptr<KernelState> MakeState() const override;
   std::string implementation() const override { return implementation_; }
 
  private:
   void Cut(double flops);
+  void PackConstant(const float* rhs);
   void Share(const MatMulPlan& plan);
   template <typename F>
   void WithSlot(const KernelArgs& args, F use) const;
   void RunShared(const KernelArgs& args) const;
-  GemmOperands Operands(const float* lhs, const float* rhs, const float* bias, float* out) const;
+  // Of a part that begins with `column`.
+  GemmOperands Operands(int64_t column, const float* lhs, const float* rhs, const float* bias,
+                        float* out) const;
   GemmBlocking BlockingOf(const MatMulPlan& plan) const;
   void RunPart(int64_t part, const KernelArgs& args, void* scratch) const;
-  void Multiply(int64_t m, int64_t n, const float* lhs, const float* rhs, const float* bias,
-                float* out, void* scratch) const;
+  void Multiply(int64_t m, int64_t n, const GemmOperands& x, void* scratch) const;
   void MultiplyVector(int64_t m, int64_t n, const float* lhs, const float* rhs, const float* bias,
                       float* out) const;
 
@@ -80,7 +84,8 @@ class GemmMatMul : public Kernel {
   int64_t parts_;
   GemmBlocking blocking_;
   bool shared_ = false;
-  size_t shared_bytes_ = 0;  // of the packed right operand, before the slots
+  size_t shared_bytes_ = 0;         // of the packed right operand, before the slots
+  std::shared_ptr<Buffer> packed_;  // a constant rhs, as GemmOperands::b_packed
   size_t slot_bytes_ = 0;
   int64_t slots_ = 1;
   std::string implementation_;
@@ -111,10 +116,13 @@ GemmMatMul::GemmMatMul(const MatMulConfig& config, const MatMulPlan& plan) {
     blocking_ = BlockingOf(plan);
     slot_bytes_ = blocking_.ScratchBytes();
     if (products_ == 1 && !plan.rows_first && 2.0 * s_.m * s_.n * s_.k >= kSharedFlops) Share(plan);
+    if (config.constant_rhs != nullptr)
+      PackConstant(static_cast<const float*>(config.constant_rhs));
     slots_ = std::clamp<int64_t>(std::min<int64_t>(parts_, NumThreads()), 1, kMaxSlots);
   }
   implementation_ = vector_ ? "vector" : plan.ToString();
   if (blocking_.stream) implementation_ += " streamed";
+  if (packed_ != nullptr) implementation_ += " constant";
 }
 
 // By shape alone. A large product is cut in halves along its longer side again and again.
@@ -181,6 +189,25 @@ void GemmMatMul::Share(const MatMulPlan& plan) {
   slot_bytes_ = static_cast<size_t>(blocking_.LeftFloats()) * sizeof(float);
 }
 
+void GemmMatMul::PackConstant(const float* rhs) {
+  const auto one = [](int64_t offset) { return offset == 0; };
+  if (swap_ || !std::all_of(rhs_offsets_.begin(), rhs_offsets_.end(), one)) return;
+  const int64_t columns = PackedColumns(s_.n);
+  absl::StatusOr<std::shared_ptr<Buffer>> buffer =
+      Buffer::Allocate(static_cast<size_t>(s_.k * columns) * sizeof(float));
+  if (!buffer.ok()) return;  // then it is packed in every run
+  packed_ = *std::move(buffer);
+  const GemmOperands x = Operands(0, nullptr, rhs, nullptr, nullptr);
+  float* const to = static_cast<float*>(packed_->data());
+  for (int64_t l = 0; l < s_.k; l += blocking_.kc) {
+    PackRight(0, columns / GemmPanel(), s_.n, std::min(blocking_.kc, s_.k - l), l, x,
+              to + l * columns);
+  }
+  blocking_.pack_b = true;  // what is packed is not read in place
+  shared_bytes_ = 0;
+  slot_bytes_ = static_cast<size_t>(blocking_.LeftFloats()) * sizeof(float);
+}
+
 std::unique_ptr<KernelState> GemmMatMul::MakeState() const {
   if (slots_ == 1 && parts_ == 1) return nullptr;
   auto state = std::make_unique<Slots>();
@@ -222,20 +249,24 @@ void GemmMatMul::WithSlot(const KernelArgs& args, F use) const {
 }
 
 void GemmMatMul::RunShared(const KernelArgs& args) const {
-  float* const packed = static_cast<float*>(args.scratch);
+  float* const scratch = static_cast<float*>(args.scratch);
   float* const out = Out<float>(args);
-  const GemmOperands x = Operands(In<float>(args, 0), In<float>(args, 1),
+  const GemmOperands x = Operands(0, In<float>(args, 0), In<float>(args, 1),
                                   has_bias_ ? In<float>(args, 2) : nullptr, out);
   const int64_t m = swap_ ? s_.n : s_.m, n = swap_ ? s_.m : s_.n;
   const int64_t panels = CeilDiv(n, GemmPanel());
   for (int64_t l = 0; l < s_.k; l += blocking_.kc) {
     const int64_t kc = std::min(blocking_.kc, s_.k - l);
-    ParallelForRange(panels, kPanelsAtOnce, [&](int64_t first, int64_t last) {
-      PackRight(first, last, n, kc, l, x, packed);
-    });
+    const float* const packed =
+        x.b_packed == nullptr ? scratch : x.b_packed + l * x.b_packed_columns;
+    if (x.b_packed == nullptr) {
+      ParallelForRange(panels, kPanelsAtOnce, [&](int64_t first, int64_t last) {
+        PackRight(first, last, n, kc, l, x, scratch);
+      });
+    }
     ParallelForRange(m, blocking_.mc, [&](int64_t i, int64_t end) {
-      WithSlot(args, [&](void* scratch) {
-        GemmPacked(i, end - i, n, kc, l, s_.k, x, packed, blocking_, scratch);
+      WithSlot(args, [&](void* slot) {
+        GemmPacked(i, end - i, n, kc, l, s_.k, x, packed, blocking_, slot);
       });
       if (l + kc < s_.k || post_ops_.empty()) return;
       if (swap_) {
@@ -265,22 +296,27 @@ void GemmMatMul::RunPart(int64_t part, const KernelArgs& args, void* scratch) co
     if (vector_) {
       MultiplyVector(m, n, lhs, rhs, bias, out);
     } else {
-      Multiply(m, n, lhs, rhs, bias, out, scratch);
+      Multiply(m, n, Operands(j, lhs, rhs, bias, out), scratch);
     }
     if (!post_ops_.empty()) post_ops_.Apply(args, at, m, n);
   }
   if (blocking_.stream) StreamFence();
 }
 
-GemmOperands GemmMatMul::Operands(const float* lhs, const float* rhs, const float* bias,
-                                  float* out) const {
+GemmOperands GemmMatMul::Operands(int64_t column, const float* lhs, const float* rhs,
+                                  const float* bias, float* out) const {
   if (swap_) return {rhs, lhs, out, rhs_col_, rhs_row_, lhs_col_, lhs_row_, 1, s_.n, nullptr, bias};
-  return {lhs, rhs, out, lhs_row_, lhs_col_, rhs_row_, rhs_col_, s_.n, 1, bias, nullptr};
+  GemmOperands x = {lhs, rhs, out, lhs_row_, lhs_col_, rhs_row_, rhs_col_, s_.n, 1, bias, nullptr};
+  if (packed_ != nullptr) {
+    x.b_packed = static_cast<const float*>(packed_->data());
+    x.b_packed_columns = PackedColumns(s_.n);
+    x.b_packed_first = column;
+  }
+  return x;
 }
 
-void GemmMatMul::Multiply(int64_t m, int64_t n, const float* lhs, const float* rhs,
-                          const float* bias, float* out, void* scratch) const {
-  Gemm(swap_ ? n : m, swap_ ? m : n, s_.k, Operands(lhs, rhs, bias, out), blocking_, scratch);
+void GemmMatMul::Multiply(int64_t m, int64_t n, const GemmOperands& x, void* scratch) const {
+  Gemm(swap_ ? n : m, swap_ ? m : n, s_.k, x, blocking_, scratch);
 }
 
 void GemmMatMul::MultiplyVector(int64_t m, int64_t n, const float* lhs, const float* rhs,

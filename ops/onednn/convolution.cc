@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/buffer.h"
 #include "core/parallel.h"
 #include "core/simd.h"
 #include "core/status_macros.h"
@@ -89,6 +90,9 @@ class ConvolutionKernel : public Kernel {
 
   absl::Status Run(const KernelArgs &args) const override;
   size_t scratch_bytes() const override { return shared_bytes_ + parts_.size() * part_bytes_; }
+  size_t constant_bytes() const override {
+    return constant_weights_ == nullptr ? 0 : constant_weights_->size();
+  }
   std::unique_ptr<KernelState> MakeState() const override;
   std::string implementation() const override { return plans_[0].implementation; }
 
@@ -102,7 +106,8 @@ class ConvolutionKernel : public Kernel {
   };
 
   Data DataOf(const KernelArgs &args) const;
-  dnnl_status_t ReorderWeights(const KernelArgs &args) const;
+  dnnl_status_t ReorderWeights(State &state, char *plain, char *to, char *scratch) const;
+  void KeepWeights();
   dnnl_status_t RunItem(int64_t index, int64_t part, const KernelArgs &args) const;
   void Merge(const KernelArgs &args) const;
   // out = the sum of the parts' arrays of `size` at `offset`.
@@ -130,6 +135,7 @@ class ConvolutionKernel : public Kernel {
     size_t offset;
   };
   std::vector<Weights> weights_at_;
+  std::shared_ptr<Buffer> constant_weights_;  // in place of the scratch's
   std::array<size_t, kTensors> inner_offset_ = {};
   size_t merged_offset_ = 0, scratch_offset_ = 0;
   size_t merged_bias_offset_ = 0;
@@ -194,23 +200,39 @@ dnnl_status_t Reorder(const dnnl::reorder &reorder, const dnnl::stream &stream, 
   return dnnl_primitive_execute(reorder.get(), stream.get(), 3, args);
 }
 
-// Weights that are read, for all parts.
-dnnl_status_t ConvolutionKernel::ReorderWeights(const KernelArgs &args) const {
-  State &state = *static_cast<State *>(args.state);
+// Weights that are read, for all parts, to where weights_at_ says from `to` on. `scratch` is a
+// part's.
+dnnl_status_t ConvolutionKernel::ReorderWeights(State &state, char *plain, char *to,
+                                                char *scratch) const {
   const OneThreadScope one_thread;
-  char *const scratch = static_cast<char *>(args.scratch);
   for (const Weights &at : weights_at_) {
     const Operand &w = plans_[at.plan].operands[kW];
     if (!w.Reordered()) continue;
     const Handles &h = state.parts[0][at.plan];
-    Set(h.plain[kW], DataOf(args).tensors[kW] + at.block * BlockBytes(kW));
-    Set(h.inner[kW], scratch + at.offset);
-    Set(h.scratch, scratch + shared_bytes_ + scratch_offset_);
+    Set(h.plain[kW], plain + at.block * BlockBytes(kW));
+    Set(h.inner[kW], to + at.offset);
+    Set(h.scratch, scratch + scratch_offset_);
     const dnnl_status_t status =
         Reorder(w.reorder, state.stream, h.plain[kW], h.inner[kW], h.scratch);
     if (status != dnnl_success) return status;
   }
   return dnnl_success;
+}
+
+// Brings constant weights into the plans' layouts; where that fails, every run does.
+void ConvolutionKernel::KeepWeights() {
+  if (written_ == kW || config_.constant_weights == nullptr || shared_bytes_ == 0) return;
+  const absl::StatusOr<std::shared_ptr<Buffer>> kept = Buffer::Allocate(shared_bytes_);
+  const absl::StatusOr<std::shared_ptr<Buffer>> scratch = Buffer::Allocate(part_bytes_);
+  if (!kept.ok() || !scratch.ok()) return;
+  const std::unique_ptr<KernelState> state = MakeState();
+  char *const plain = static_cast<char *>(const_cast<void *>(config_.constant_weights));
+  const dnnl_status_t status =
+      ReorderWeights(static_cast<State &>(*state), plain, static_cast<char *>((*kept)->data()),
+                     static_cast<char *>((*scratch)->data()));
+  if (status != dnnl_success) return;
+  constant_weights_ = *kept;
+  shared_bytes_ = 0;
 }
 
 size_t ConvolutionKernel::BlockBytes(Tensor t) const {
@@ -229,6 +251,8 @@ dnnl_status_t ConvolutionKernel::RunItem(int64_t index, int64_t part,
   const Handles &h = state.parts[part][item.plan];
   char *const shared = static_cast<char *>(args.scratch);
   char *const own = shared + shared_bytes_ + part * part_bytes_;
+  char *const weights =
+      constant_weights_ == nullptr ? shared : static_cast<char *>(constant_weights_->data());
   const Data data = DataOf(args);
   Set(h.scratch, own + scratch_offset_);
   // A part sums the gradients of its items.
@@ -262,7 +286,7 @@ dnnl_status_t ConvolutionKernel::RunItem(int64_t index, int64_t part,
     } else if (t == kW) {
       // Of several blocks the entries are in their order; else in that of the
       // plans.
-      Set(h.inner[t], shared + weights_at_[block_ > 0 ? item.block : item.plan].offset);
+      Set(h.inner[t], weights + weights_at_[block_ > 0 ? item.block : item.plan].offset);
     } else {
       Set(h.inner[t], own + inner_offset_[t]);
       if (t == written_) continue;
@@ -326,7 +350,11 @@ void ConvolutionKernel::MergeInto(const KernelArgs &args, size_t offset, int64_t
 
 absl::Status ConvolutionKernel::Run(const KernelArgs &args) const {
   std::atomic<dnnl_status_t> failed{dnnl_success};
-  if (written_ != kW) failed = ReorderWeights(args);
+  if (written_ != kW && constant_weights_ == nullptr) {
+    char *const scratch = static_cast<char *>(args.scratch);
+    failed = ReorderWeights(*static_cast<State *>(args.state), DataOf(args).tensors[kW], scratch,
+                            scratch + shared_bytes_);
+  }
   auto run = [&](int64_t part) {
     const OneThreadScope one_thread;
     for (int i = parts_[part].first; i < parts_[part].second; ++i) {
@@ -542,6 +570,7 @@ class Planner {
       }
     }
     LayOut();
+    k.KeepWeights();
     return std::move(kernel_);
   }
 

@@ -30,6 +30,9 @@ struct ConvolutionConfig {
   // for other images; which images come together depends on the shapes alone.
   std::function<void(const KernelArgs& args, int64_t first, int64_t images, float* y)> on_images =
       nullptr;
+  // The weights' elements where they are the same in every run: they are brought into oneDNN's
+  // layout once.
+  const void* constant_weights = nullptr;
   // y is no operand of the kernel: those images are all there is of it. What on_images reads and
   // writes is found in the kernel's operands, which stand in their order without y.
   bool y_in_scratch = false;

@@ -168,6 +168,57 @@ TEST(Gemm, SharedPackingGivesTheSameBits) {
   }
 }
 
+// Packed once, when the kernel is made: a run reads only the copy.
+TEST(Gemm, AConstantRightOperandIsPackedOnceWithTheSameBits) {
+  std::vector<MatMulShape> shapes = Shapes();
+  // Cut along columns; several blocks of depth and columns; shared by the threads.
+  for (const MatMulShape& s :
+       {MatMulShape{9, 700, 50}, MatMulShape{20, 1100, 801}, MatMulShape{361, 270, 420},
+        MatMulShape{361, 370, 420, true, true}}) {
+    shapes.push_back(s);
+  }
+  int packed = 0;
+  for (const MatMulShape& s : shapes) {
+    ops::MatMulConfig config = ConfigOf(s);
+    config.bias = true;
+    const Operands x(config);
+    Operands without(config);
+    for (float& v : without.rhs.mutable_data<float>()) v = 1e30f;
+    for (const MatMulPlan& plan : ops::CandidateMatMulPlans(s)) {
+      if (plan.path != MatMulPlan::Path::kGemm) continue;
+      const Tensor want = RunPlan(config, plan, x.All(true));
+      ops::MatMulConfig constant = config;
+      constant.constant_rhs = x.rhs.raw();
+      auto kernel = ops::MakeMatMulKernel(constant, plan);
+      ASSERT_TRUE(kernel.ok() && *kernel != nullptr);
+      const bool packs = (*kernel)->constant_bytes() > 0;
+      EXPECT_EQ(packs, !plan.swap && (!ops::IsVectorProduct(s) || s.k == 1))
+          << s.ToString() << plan.ToString();
+      packed += packs;
+      const testing::Prepared prepared{"", *std::move(kernel), {config.out}};
+      EXPECT_TRUE(BitwiseEqual(want, *prepared.Run((packs ? without : x).All(true))))
+          << s.ToString() << " " << plan.ToString();
+    }
+  }
+  EXPECT_GT(packed, 100);
+}
+
+// Of a batch of products only one matrix on the right is packed.
+TEST(Gemm, ABatchSharesItsConstant) {
+  for (const bool shares : {false, true}) {
+    ops::MatMulConfig config;
+    config.transpose_lhs = true;  // so that the rows of the batch are not one matrix's
+    config.lhs = {DType::kF32, {3, 20, 30}};
+    config.rhs = {DType::kF32, shares ? Shape{20, 40} : Shape{3, 20, 40}};
+    config.out = {DType::kF32, {3, 30, 40}};
+    const std::vector<Tensor> inputs = {Random(config.lhs.shape, 1), Random(config.rhs.shape, 2)};
+    const Tensor want = RunPlan(config, {}, inputs);
+    config.constant_rhs = inputs[1].raw();
+    EXPECT_EQ((*ops::MakeMatMulKernel(config, {}))->constant_bytes() > 0, shares);
+    EXPECT_TRUE(BitwiseEqual(want, RunPlan(config, {}, inputs)));
+  }
+}
+
 // The gradient of the notebook's input. A bias of -0 changes no bit, and is added after the sums.
 TEST(Gemm, LargeResultsAreWrittenPastTheCaches) {
   const MatMulShape s = {512, 10000, 16, false, true};
