@@ -1,12 +1,14 @@
 // A dense layer, relu(x W + b), through a compiled graph and in raw oneDNN calls: forward alone,
 // and forward with the gradients of x, W and b. Pairs stand next to each other:
-// dense/<batch>x<in>x<out>/forward/adjoint and .../onednn.
+// dense/<batch>x<in>x<out>/forward/adjoint and .../onednn. .../forward_frozen/adjoint is the same
+// layer with W and b as constants, as graph::Freeze makes them: W is packed once.
 //
 // On a busy machine the raw calls collapse, because OpenMP's workers spin; OMP_WAIT_POLICY=passive
 // spares them that.
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "benchmark/benchmark.h"
 #include "benchmarks/compiled.h"
@@ -34,15 +36,19 @@ void Count(benchmark::State& state, const DenseLayer& layer) {
       benchmark::Counter(layer.Flops() * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-// Outputs y and, with gradients, dx, dW, db.
-absl::StatusOr<Compiled> Compile(const DenseLayer& layer) {
+// Outputs y and, with gradients, dx, dW, db. `frozen`: x is the only input.
+absl::StatusOr<Compiled> Compile(const DenseLayer& layer, bool frozen = false) {
   auto graph = std::make_shared<graph::Graph>();
-  const std::vector<Tensor> operands = Operands(layer);
+  std::vector<Tensor> operands = Operands(layer);
   const char* const names[] = {"x", "w", "b", "dy"};
   graph::Program program{
       .name = "dense", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
   std::vector<ops::Var> v;
   for (size_t i = 0; i < operands.size(); ++i) {
+    if (frozen && i > 0) {
+      v.push_back(graph->Constant(operands[i]));
+      continue;
+    }
     v.push_back(graph->Input(names[i], operands[i].spec()));
     program.AddInput(names[i], v[i]);
   }
@@ -53,6 +59,7 @@ absl::StatusOr<Compiled> Compile(const DenseLayer& layer) {
     for (int i = 0; i < 3; ++i) program.AddOutput(std::string("d") + names[i], gradients[i]);
   }
   ADJOINT_RETURN_IF_ERROR(graph->status());
+  if (frozen) operands.resize(1);
   return Compiled::Create(program, operands);
 }
 
@@ -99,8 +106,8 @@ class RawDense {
   std::unique_ptr<RawWeightGradient> weights_;
 };
 
-void Adjoint(benchmark::State& state, const DenseLayer& layer) {
-  absl::StatusOr<Compiled> ours = Compile(layer);
+void Adjoint(benchmark::State& state, const DenseLayer& layer, bool frozen) {
+  absl::StatusOr<Compiled> ours = Compile(layer, frozen);
   if (!ours.ok()) return state.SkipWithError(ours.status().ToString().c_str());
   for (auto _ : state) {
     if (absl::Status s = ours->Run(); !s.ok()) {
@@ -127,15 +134,19 @@ void OneDnn(benchmark::State& state, const DenseLayer& layer) {
 }
 
 void Register() {
-  for (const DenseLayer& layer : DenseLayers()) {
-    using Fn = void (*)(benchmark::State&, const DenseLayer&);
-    for (const auto& [side, fn] : {std::pair<const char*, Fn>{"/adjoint", Adjoint},
-                                   std::pair<const char*, Fn>{"/onednn", OneDnn}}) {
-      benchmark::RegisterBenchmark((layer.Name() + side).c_str(),
-                                   [fn = fn, layer](benchmark::State& s) { fn(s, layer); })
-          ->UseRealTime()
-          ->Unit(benchmark::kMicrosecond);
-    }
+  const auto add = [](const std::string& name, auto run) {
+    benchmark::RegisterBenchmark(name.c_str(), run)->UseRealTime()->Unit(benchmark::kMicrosecond);
+  };
+  std::vector<DenseLayer> layers = DenseLayers();
+  for (const int64_t batch : {2, 8}) {  // where packing W weighs most
+    layers.push_back({.batch = batch, .in = 1024, .out = 1024, .backward = false});
+  }
+  for (const DenseLayer& layer : layers) {
+    add(layer.Name() + "/adjoint", [layer](benchmark::State& s) { Adjoint(s, layer, false); });
+    add(layer.Name() + "/onednn", [layer](benchmark::State& s) { OneDnn(s, layer); });
+    if (layer.backward) continue;
+    add(layer.Name() + "_frozen/adjoint",
+        [layer](benchmark::State& s) { Adjoint(s, layer, true); });
   }
 }
 

@@ -16,8 +16,9 @@ namespace adjoint::nn {
 
 // A program for one kind of data.
 struct Model::CompiledStep {
-  std::string name;  // "train"
-  std::string kind;  // of data: specs as text
+  std::string name;     // "train"
+  std::string kind;     // of data: specs as text
+  bool frozen = false;  // with the weights as constants
   std::unique_ptr<graph::Function> function;
   std::vector<Reported> reported;
   std::vector<Tensor> outputs;  // of the last run, used again

@@ -119,7 +119,8 @@ absl::StatusOr<std::vector<Tensor>> Model::PredictFrom(Feeding feeding, int64_t 
     ADJOINT_ASSIGN_OR_RETURN(averages, AveragedWeights("Predict, use_averages"));
   }
   graph::VariableStore* const variables = options.use_averages ? &averages : &variables_;
-  ADJOINT_ASSIGN_OR_RETURN(CompiledStep* const step, StepFor("predict", feeding.inputs, {}));
+  ADJOINT_ASSIGN_OR_RETURN(CompiledStep* const step, StepFor("predict", feeding.inputs, {},
+                                                             frozen_ && !options.use_averages));
   ADJOINT_RETURN_IF_ERROR(feeding.batches->Begin({}));
   ProgressBar bar = MakeBar(feeding.batches->num_batches(), options.verbose, options.out);
   std::vector<Tensor> results;

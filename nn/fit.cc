@@ -258,6 +258,7 @@ absl::Status Model::RunEpoch(FitData& data, const FitOptions& options) {
     for (const auto& callback : options.callbacks) callback->OnTrainBatchBegin(*this, batch);
     ADJOINT_RETURN_IF_ERROR(training_error_);
     ADJOINT_RETURN_IF_ERROR(ApplySchedule());
+    frozen_ = false;
     ADJOINT_RETURN_IF_ERROR(function.Run(fed->feed, &variables_, &outputs));
     totals.Add(outputs, fed->samples);
     ++data.batch;

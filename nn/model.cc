@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
+#include "graph/freeze.h"
 #include "nn/compiled_step.h"
 #include "optim/extended.h"
 
@@ -228,13 +229,13 @@ TargetSpecs Model::SpecsOfTargets(const DataList& y, const DataList& weights) co
 
 absl::StatusOr<Model::CompiledStep*> Model::StepFor(absl::string_view name,
                                                     absl::Span<const ValueSpec> inputs,
-                                                    const TargetSpecs& targets) {
+                                                    const TargetSpecs& targets, bool frozen) {
   std::string kind;
   for (const ValueSpec& input : inputs) absl::StrAppend(&kind, input.ToString(), " ");
   for (const TensorSpec& target : targets.targets) absl::StrAppend(&kind, "-> ", target.ToString());
   for (const TensorSpec& weight : targets.weights) absl::StrAppend(&kind, "* ", weight.ToString());
   const auto found = std::find_if(steps_.begin(), steps_.end(), [&](const auto& step) {
-    return step->name == name && step->kind == kind;
+    return step->name == name && step->kind == kind && step->frozen == frozen;
   });
   if (found != steps_.end()) {
     std::rotate(found, found + 1, steps_.end());
@@ -243,9 +244,13 @@ absl::StatusOr<Model::CompiledStep*> Model::StepFor(absl::string_view name,
   auto step = std::make_unique<CompiledStep>();
   step->name = std::string(name);
   step->kind = std::move(kind);
+  step->frozen = frozen;
   graph::Program program;
   if (name == "predict") {
     ADJOINT_ASSIGN_OR_RETURN(program, BuildPredictProgram(network_, inputs));
+    if (frozen) {
+      ADJOINT_ASSIGN_OR_RETURN(program, graph::Freeze(program, variables_));
+    }
   } else {
     ADJOINT_ASSIGN_OR_RETURN(
         StepProgram built,
@@ -260,6 +265,19 @@ absl::StatusOr<Model::CompiledStep*> Model::StepFor(absl::string_view name,
                                                                            : *compile_options_));
   steps_.push_back(std::move(step));
   return steps_.back().get();
+}
+
+absl::Status Model::Freeze() {
+  ADJOINT_RETURN_IF_ERROR(construction_);
+  if (!network_.built()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("Freeze of model '", name_,
+                     "': it has no weights yet; give its first layer an Input, or call Build"));
+  }
+  ADJOINT_RETURN_IF_ERROR(variables_.status());
+  std::erase_if(steps_, [](const auto& step) { return step->frozen; });
+  frozen_ = true;
+  return absl::OkStatus();
 }
 
 void Model::SetCompileOptions(const graph::CompileOptions& options) {
@@ -326,6 +344,7 @@ absl::StatusOr<graph::VariableStore> Model::AveragedWeights(absl::string_view wh
 absl::Status Model::OverwriteWithAverages() {
   ADJOINT_ASSIGN_OR_RETURN(const graph::VariableStore averages,
                            AveragedWeights("OverwriteWithAverages"));
+  frozen_ = false;
   for (const std::string& weight : averages.Names()) {
     const Tensor& average = *averages.Find(weight);
     std::memcpy(variables_.FindMutable(weight)->mutable_raw(), average.raw(),

@@ -226,7 +226,10 @@ class Model {
   // Weights ("dense/kernel") and the optimizer's state ("optimizer/..."). Values of the same spec
   // may be set.
   const graph::VariableStore& variables() const { return variables_; }
-  graph::VariableStore& mutable_variables() { return variables_; }
+  graph::VariableStore& mutable_variables() {
+    frozen_ = false;
+    return variables_;
+  }
   // Overwrites the trained weights with their moving averages, which an optimizer with ema_momentum
   // keeps (optim/extended.h): what Keras does when Fit ends. Training goes on from there. Errors:
   // the optimizer keeps none, or no step was made yet.
@@ -234,6 +237,14 @@ class Model {
 
   // Names of the weights, in the order of layers.
   std::vector<std::string> WeightNames() const;
+
+  // Makes Predict faster, most of all for small batches and large layers, until the model changes:
+  // its programs take the weights of now as constants, which kernels bring into their own layouts
+  // once, at the price of the memory for that. Results keep their bits. Fit, LoadWeights,
+  // SetWeights, OverwriteWithAverages and mutable_variables undo it; what is written through a
+  // store that was got before is not seen. Errors: the model has no weights yet.
+  absl::Status Freeze();
+  bool frozen() const { return frozen_; }
 
   // Bytes of the user's that are saved with the model and loaded again: a vocabulary. Names that
   // begin with "nn." are the library's.
@@ -274,7 +285,7 @@ class Model {
   TargetSpecs SpecsOfTargets(const DataList& y, const DataList& weights) const;
   // The program for such data, built now if need be.
   absl::StatusOr<CompiledStep*> StepFor(absl::string_view name, absl::Span<const ValueSpec> inputs,
-                                        const TargetSpecs& targets);
+                                        const TargetSpecs& targets, bool frozen = false);
 
   struct FitData;
   struct Feeding;
@@ -323,6 +334,7 @@ class Model {
   bool stop_training_ = false;
   absl::Status training_error_;
   bool fitting_ = false;
+  bool frozen_ = false;                               // see Freeze
   std::vector<std::unique_ptr<CompiledStep>> steps_;  // the one used last is the last
   std::vector<std::pair<std::string, std::string>> sections_;
 };

@@ -147,6 +147,7 @@ absl::Status Model::ReadCheckpoint(FitData& data, const FitOptions& options) {
   epochs_trained_ = state.epochs_trained();
   stop_training_ = state.stopped();
   variables_.Restore(file->variables);
+  frozen_ = false;
   return absl::OkStatus();
 }
 

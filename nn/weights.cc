@@ -95,6 +95,7 @@ absl::Status Model::SetWeights(absl::Span<const Tensor> weights) {
                                                      weights[i].spec().ToString()));
     }
   }
+  frozen_ = false;
   for (size_t i = 0; i < names.size(); ++i) {
     if (weights[i].bytes() == 0) continue;
     std::memcpy(variables_.FindMutable(names[i])->mutable_raw(), weights[i].raw(),

@@ -72,6 +72,7 @@ absl::Status Training(const std::string& folder) {
   ADJOINT_ASSIGN_OR_RETURN(nn::History history, model.Fit(x, y, {.epochs = 20, .batch_size = 64, .verbose = 0, .seed = 1}));
   ADJOINT_ASSIGN_OR_RETURN(nn::Logs logs, model.Evaluate(x, y, {.verbose = 0}));
   ADJOINT_ASSIGN_OR_RETURN(Tensor scores, model.Predict(x));
+  ADJOINT_RETURN_IF_ERROR(model.Freeze());
   ADJOINT_RETURN_IF_ERROR(model.SaveWeights(folder + "/weights.model"));
   ADJOINT_RETURN_IF_ERROR(model.LoadWeights(folder + "/weights.model"));
   ADJOINT_RETURN_IF_ERROR(model.Save(folder + "/whole.model"));

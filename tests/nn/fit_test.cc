@@ -4,6 +4,7 @@
 
 #include "core/parallel.h"
 #include "gmock/gmock.h"
+#include "graph/program.h"
 #include "nn/batches.h"
 #include "nn/nn.h"
 #include "ops/arithmetic.h"
@@ -298,6 +299,41 @@ TEST(FitTest, AveragedWeights) {
   EXPECT_THAT(Message(none.OverwriteWithAverages()), HasSubstr("keeps no averages"));
   EXPECT_THAT(Message(none.Predict(x, {.use_averages = true}).status()),
               HasSubstr("Predict, use_averages: the optimizer keeps no averages"));
+}
+
+TEST(FitTest, FrozenWeightsAreThoseOfNow) {
+  const ToyData data(200, 40);
+  Sequential model({Input(Shape{40}), Dense(70, {.activation = "relu"}), Dense(1)});
+  ASSERT_TRUE(model.Compile("adam", "mean_squared_error").ok());
+  const Tensor before = *model.Predict(data.x);
+  ASSERT_TRUE(model.Freeze().ok());
+  EXPECT_TRUE(model.frozen());
+  EXPECT_TRUE(BitwiseEqual(before, *model.Predict(data.x)));
+  EXPECT_TRUE(model.FindProgram("predict")->states.empty());
+  // Another number of samples is another program.
+  EXPECT_TRUE(BitwiseEqual(before.Rows(0, 9).Clone(), *model.Predict(data.x.Rows(0, 9))));
+
+  // Whatever changes the weights ends it.
+  ASSERT_TRUE(model.Fit(data.x, data.y, {.epochs = 1, .verbose = 0}).ok());
+  EXPECT_FALSE(model.frozen());
+  const Tensor trained = *model.Predict(data.x);
+  EXPECT_FALSE(BitwiseEqual(before, trained));
+  EXPECT_FALSE(model.FindProgram("predict")->states.empty());
+  ASSERT_TRUE(model.Freeze().ok());
+  EXPECT_TRUE(BitwiseEqual(trained, *model.Predict(data.x)));
+  std::vector<Tensor> weights = model.GetWeights();
+  for (float& w : weights[0].mutable_data<float>()) w = 0;
+  ASSERT_TRUE(model.SetWeights(weights).ok());
+  EXPECT_FALSE(BitwiseEqual(trained, *model.Predict(data.x)));
+  ASSERT_TRUE(model.Freeze().ok());
+  model.mutable_variables().FindMutable("dense_1/bias")->mutable_data<float>()[0] = 1000;
+  EXPECT_GT(model.Predict(data.x)->ValueAt(0), 500);
+
+  Sequential unbuilt({Dense(1)});
+  EXPECT_EQ(
+      Message(unbuilt.Freeze()),
+      "Freeze of model 'sequential': it has no weights yet; give its first layer an Input, or "
+      "call Build");
 }
 
 TEST(FitTest, Mistakes) {
