@@ -14,10 +14,9 @@
 #include "apps/imdb/notebook.h"
 #include "apps/imdb/options.h"
 #include "apps/imdb/output.h"
+#include "apps/measured.h"
 #include "core/parallel.h"
 #include "core/status_macros.h"
-#include "graph/autotune_session.h"
-#include "graph/profile.h"
 
 namespace adjoint::apps::imdb {
 namespace {
@@ -46,31 +45,11 @@ absl::Status RunCommand(const Options& options) {
   return options.network == "mlp" ? RunNotebook(options) : RunTrain(options);
 }
 
-absl::Status RunTraced(const Options& options) {
-  if (options.trace.empty()) return RunCommand(options);
-  ADJOINT_RETURN_IF_ERROR(CheckWritable(options.trace));
-  graph::Profiler profiler;
-  {
-    const graph::ProfileScope scope(profiler);
-    ADJOINT_RETURN_IF_ERROR(RunCommand(options));
-  }
-  ADJOINT_RETURN_IF_ERROR(profiler.WriteTrace(options.trace));
-  std::cout << "\nSteps of all programs, the most expensive first\n"
-            << profiler.Table(20) << "Trace written to " << options.trace << "\n";
-  return FlushOutput();
-}
-
 absl::Status Run(const Options& options) {
   ADJOINT_RETURN_IF_ERROR(EnterUsersFolder());
   if (options.threads > 0) SetNumThreads(options.threads);
-  if (options.autotune.empty()) return RunTraced(options);
-  ADJOINT_ASSIGN_OR_RETURN(
-      const std::unique_ptr<graph::AutotuneSession> session,
-      graph::AutotuneSession::Start(options.autotune,
-                                    [](const std::string& line) { std::cout << line << "\n"; }));
-  ADJOINT_RETURN_IF_ERROR(session->Save());  // a path that cannot be written is found now
-  ADJOINT_RETURN_IF_ERROR(RunTraced(options));
-  return session->Save();
+  return RunMeasured({.trace = options.trace, .autotune = options.autotune},
+                     [&] { return RunCommand(options); });
 }
 
 int Main(std::vector<std::string> args) {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "apps/console.h"
+#include "apps/measured.h"
 #include "apps/mnist/commands.h"
 #include "apps/mnist/options.h"
 #include "core/parallel.h"
@@ -18,9 +19,7 @@ namespace {
 
 constexpr char kProgram[] = "mnist";
 
-absl::Status Run(const Options& options) {
-  ADJOINT_RETURN_IF_ERROR(EnterUsersFolder());
-  if (options.threads > 0) SetNumThreads(options.threads);
+absl::Status RunCommand(const Options& options) {
   switch (options.command) {
     case Command::kEvaluate:
       return RunEvaluate(options);
@@ -30,6 +29,13 @@ absl::Status Run(const Options& options) {
       break;
   }
   return RunTrain(options);
+}
+
+absl::Status Run(const Options& options) {
+  ADJOINT_RETURN_IF_ERROR(EnterUsersFolder());
+  if (options.threads > 0) SetNumThreads(options.threads);
+  return RunMeasured({.trace = options.trace, .autotune = options.autotune},
+                     [&] { return RunCommand(options); });
 }
 
 int Main(std::vector<std::string> args) {

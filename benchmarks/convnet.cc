@@ -2,15 +2,14 @@
 // (Adam, cross-entropy). benchmarks/rivals/convnet_pytorch.py is the same work in PyTorch. With
 // --profile also a table of what the steps take.
 
-#include <algorithm>
 #include <iostream>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "benchmark/benchmark.h"
 #include "benchmarks/compiled.h"
+#include "benchmarks/main.h"
 #include "core/status_macros.h"
 #include "graph/executable.h"
 #include "graph/profile.h"
@@ -84,14 +83,7 @@ void Register(bool profile) {
 }  // namespace adjoint::benchmarks
 
 int main(int argc, char** argv) {
-  const auto end = std::remove(argv + 1, argv + argc, std::string_view("--profile"));
-  const bool profile = end != argv + argc;
-  argc = static_cast<int>(end - argv);
-  argv[argc] = nullptr;
-  adjoint::benchmarks::Register(profile);
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  using namespace adjoint::benchmarks;
+  const bool profile = TakeFlag(&argc, argv, "--profile").given;
+  return RunBenchmarks(argc, argv, [profile] { Register(profile); });
 }

@@ -12,6 +12,7 @@
 
 #include "benchmark/benchmark.h"
 #include "benchmarks/compiled.h"
+#include "benchmarks/main.h"
 #include "benchmarks/raw_products.h"
 #include "benchmarks/shapes.h"
 #include "graph/gradients.h"
@@ -154,10 +155,5 @@ void Register() {
 }  // namespace adjoint::benchmarks
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  adjoint::benchmarks::Register();
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return adjoint::benchmarks::RunBenchmarks(argc, argv, adjoint::benchmarks::Register);
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "benchmark/benchmark.h"
+#include "benchmarks/main.h"
 #include "core/philox.h"
 #include "nn/nn.h"
 #include "optim/optimizer.h"
@@ -69,9 +70,5 @@ void Register() {
 }  // namespace adjoint::benchmarks
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  adjoint::benchmarks::Register();
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return adjoint::benchmarks::RunBenchmarks(argc, argv, adjoint::benchmarks::Register);
 }

@@ -27,6 +27,7 @@
 #include "absl/time/time.h"
 #include "benchmark/benchmark.h"
 #include "benchmarks/compiled.h"
+#include "benchmarks/main.h"
 #include "core/parallel.h"
 #include "core/tensor.h"
 #include "nn/nn.h"
@@ -135,11 +136,6 @@ void RegisterAll() {
 }  // namespace adjoint::benchmarks
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   adjoint::SetNumThreads(2);
-  adjoint::benchmarks::RegisterAll();
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return adjoint::benchmarks::RunBenchmarks(argc, argv, adjoint::benchmarks::RegisterAll);
 }

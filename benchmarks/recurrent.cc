@@ -8,6 +8,7 @@
 
 #include "benchmark/benchmark.h"
 #include "benchmarks/compiled.h"
+#include "benchmarks/main.h"
 #include "graph/control_flow.h"
 #include "graph/gradients.h"
 #include "graph/graph.h"
@@ -106,10 +107,5 @@ void Register() {
 }  // namespace adjoint::benchmarks
 
 int main(int argc, char** argv) {
-  adjoint::benchmarks::Register();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return adjoint::benchmarks::RunBenchmarks(argc, argv, adjoint::benchmarks::Register);
 }

@@ -79,6 +79,12 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
          "Folder of the charts, the report and the model [mnist_out]");
   const CLI::Option* const model =
       option("--model", o.model, "PATH", "Files", "The model's file [DIR/mnist.model]");
+  option("--trace", o.trace, "PATH", "Files",
+         "Time every step of every program: a table of the most expensive ones, and a\ntrace file "
+         "for chrome://tracing or ui.perfetto.dev");
+  option("--autotune", o.autotune, "PATH", "Files",
+         "Choose kernels by timing them, print the choices and keep them in PATH,\nwhere a later "
+         "run finds them; bits then depend on that file");
   CLI::App* const evaluate =
       app.add_subcommand("evaluate", "Accuracy and mistakes of a saved model on the test images");
   CLI::App* const predict =
@@ -112,10 +118,12 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> args) {
   } catch (const CLI::Error& error) {
     return UsageError(error.what());
   }
-  for (const std::string* text : {&o.data, &o.out}) {
-    const char* const name = text == &o.data ? "--data" : "--out";
-    if (app.count(name) > 0 && text->empty())
+  const std::pair<const char*, const std::string*> paths[] = {
+      {"--data", &o.data}, {"--out", &o.out}, {"--trace", &o.trace}, {"--autotune", &o.autotune}};
+  for (const auto& [name, path] : paths) {
+    if (app.count(name) > 0 && path->empty()) {
       return UsageError(absl::StrCat(name, " has no value"));
+    }
   }
   o.model_given = model->count() > 0;
   if (o.model_given && o.model.empty()) return UsageError("--model has no value");

@@ -26,6 +26,8 @@ struct Options {
   std::string out = "mnist_out";
   std::string model;  // the file; never empty
   bool model_given = false;
+  std::string trace;     // apps/measured.h
+  std::string autotune;  // likewise
 
   // predict
   std::vector<int64_t> indices;  // of test images
