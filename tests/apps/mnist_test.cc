@@ -17,6 +17,7 @@ namespace adjoint::apps {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -173,6 +174,35 @@ TEST(MnistAppTest, TheConvolutionalNetworkDoesNotDependOnThreads) {
   const std::string one = train("1", "1");
   EXPECT_EQ(train("2", "1"), one);
   EXPECT_NE(train("2", "2"), one);
+}
+
+TEST(MnistAppTest, TimesItsStepsAndTunesItsKernels) {
+  const Place place = PlaceWithDigits("mnist_measured");
+  const std::vector<std::string> args = {"--data=digits", "--epochs=1", "--trace=t/steps.json",
+                                         "--autotune=choices.txt"};
+  const RunResult run = Mnist(place, args);
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, AllOf(HasSubstr("\nautotune: 128x784x512: "),
+                             HasSubstr("Steps of all programs, the most expensive first\n share "),
+                             HasSubstr("us/run"), HasSubstr(" train %"),
+                             HasSubstr("Trace written to t/steps.json\n")));
+  const std::string trace = ReadAll(place.here() / "t/steps.json");
+  EXPECT_THAT(trace, AllOf(HasSubstr("\"traceEvents\""), HasSubstr("fused_matmul")));
+  EXPECT_EQ(trace.back(), '}');
+  const std::string choices = ReadAll(place.here() / "choices.txt");
+  EXPECT_THAT(choices, AllOf(StartsWith("adjoint kernel choices 1\n"), HasSubstr(" 128x784x512 ")));
+
+  // They are found again, and nothing is timed.
+  const RunResult again = Mnist(place, {"--data=digits", "--epochs=1", "--autotune=choices.txt"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.out, Not(AnyOf(HasSubstr("autotune: "), HasSubstr("Trace written"))));
+  EXPECT_EQ(ReadAll(place.here() / "choices.txt"), choices);
+
+  WriteAll(place.here() / "choices.txt", "adjoint kernel choices 1\nmatmul so so\n");
+  const RunResult damaged = Mnist(place, {"--data=digits", "--autotune=choices.txt"});
+  EXPECT_EQ(damaged.code, 1);
+  EXPECT_THAT(damaged.err, AllOf(StartsWith("mnist: "), HasSubstr("choices.txt")));
+  EXPECT_THAT(damaged.out, IsEmpty());
 }
 
 TEST(MnistAppTest, SaysWhatIsWrong) {
