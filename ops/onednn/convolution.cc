@@ -635,17 +635,25 @@ class Planner {
     }
   }
 
+  // Whether oneDNN's own layout of maps, in blocks of channels, is so much faster than channels at
+  // the end that bringing a few images at a time there and back pays: for windows over many
+  // channels, 1.1 to 1.5 x on AVX2; not where the images are pooled at once, nor for 1x1 windows.
+  bool WantsBlocks() const {
+    constexpr int64_t kManyChannels = 32;
+    return c_.groups == 1 && Product(c_.kernel) > 1 && !c_.y_in_scratch &&
+           std::min(c_.in, c_.out) >= kManyChannels;
+  }
+
   // Maps as they lie in memory where that is as good: channels at the end.
   bool AddPlan(int64_t batch, int64_t out) {
     const Describer describer(c_, batch, out);
     onednn::Plan plan;
     plan.batch = batch;
     plan.out = out;
-    if (!(c_.channels_last && out == c_.out && describer.Describe(true, &plan) &&
-          absl::string_view(plan.implementation).substr(0, 4) != "gemm") &&
-        !describer.Describe(false, &plan)) {
-      return false;
-    }
+    const bool as_they_lie = c_.channels_last && out == c_.out && !WantsBlocks() &&
+                             describer.Describe(true, &plan) &&
+                             absl::string_view(plan.implementation).substr(0, 4) != "gemm";
+    if (!as_they_lie && !describer.Describe(false, &plan)) return false;
     kernel_->plans_.push_back(std::move(plan));
     return true;
   }

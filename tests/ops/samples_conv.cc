@@ -23,13 +23,13 @@ Sample Conv(std::string label, Shape x, Shape w, ConvOptions options,
 }
 
 Sample InputGradient(std::string label, Shape y, Shape w, Shape x, ConvOptions options,
-                     std::string fast_kernel = "onednn") {
+                     std::string fast_kernel = "onednn", double tolerance = 3e-5) {
   return {.op = "conv_input_gradient",
           .label = std::move(label),
           .args = {Floats(std::move(y)), Floats(std::move(w))},
           .build = [options,
                     x](Vars v) { return Result{ops::ConvInputGradient(v[0], v[1], x, options)}; },
-          .f32_tolerance = 3e-5,
+          .f32_tolerance = tolerance,
           .fast_kernel = std::move(fast_kernel)};
 }
 
@@ -76,6 +76,9 @@ std::vector<Sample> Forward() {
       Conv("2d_last", {2, 6, 5, 3}, {4, 3, 3, 2}, {.strides = {1, 2}, .channels_last = true}),
       Conv("2d_last_blocked", {2, 6, 5, 16}, {16, 16, 3, 3},
            {.pads_begin = {1}, .pads_end = {1}, .channels_last = true}),
+      // Many channels: in oneDNN's own layout, the last of the images in a plan of their own.
+      Large(Conv("2d_last_many", {5, 17, 17, 33}, {40, 33, 3, 3},
+                 {.pads_begin = {1}, .channels_last = true})),
       Conv("2d_last_depthwise", {2, 5, 5, 8}, {8, 1, 3, 3},
            {.pads_end = {2}, .groups = 8, .channels_last = true}),
       // Enough images for several parts.
@@ -130,6 +133,8 @@ std::vector<Sample> Gradients() {
       InputGradient("2d_unread_end", {1, 2, 2, 2}, {2, 2, 2, 2}, {1, 2, 6, 5}, {.strides = {3}}),
       InputGradient("2d_last", {2, 3, 3, 16}, {16, 8, 3, 3}, {2, 3, 3, 8},
                     {.pads_begin = {1}, .pads_end = {1}, .channels_last = true}),
+      Large(InputGradient("2d_last_many", {5, 15, 15, 40}, {40, 33, 3, 3}, {5, 17, 17, 33},
+                          {.channels_last = true}, "onednn", 1e-4)),  // sums of 360 terms
       InputGradient("2d_depthwise", {2, 8, 5, 5}, {8, 1, 3, 3}, {2, 8, 5, 5},
                     {.pads_begin = {1}, .pads_end = {1}, .groups = 8}),
       InputGradient("2d_parts", {5, 16, 28, 28}, {16, 16, 3, 3}, {5, 16, 30, 30}, {}),
@@ -141,6 +146,8 @@ std::vector<Sample> Gradients() {
                       {.strides = {2, 1}, .pads_begin = {1, 0}, .pads_end = {1, 0}}),
       WeightsGradient("2d_last", {2, 3, 3, 8}, {2, 3, 3, 16}, {3, 3},
                       {.pads_begin = {1}, .pads_end = {1}, .channels_last = true}),
+      Large(WeightsGradient("2d_last_many", {5, 17, 17, 33}, {5, 15, 15, 40}, {3, 3},
+                            {.channels_last = true}, "onednn", 1e-3)),
       WeightsGradient("2d_depthwise", {2, 8, 5, 5}, {2, 8, 5, 5}, {3, 3},
                       {.pads_begin = {1}, .pads_end = {1}, .groups = 8}),
       // Sums of 3920 products of up to 4: a plain loop in f32 errs by some 3e-4.
