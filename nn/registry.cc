@@ -64,6 +64,7 @@ struct Registry {
       {"UpSampling1D", ShapeLayerFromConfig},
       {"UpSampling2D", ShapeLayerFromConfig},
       {"GaussianNoise", ShapeLayerFromConfig},
+      {"Rescaling", ShapeLayerFromConfig},
       {"GaussianDropout", ShapeLayerFromConfig},
       {"SpatialDropout1D", ShapeLayerFromConfig},
       {"SpatialDropout2D", ShapeLayerFromConfig},

@@ -10,6 +10,7 @@
 #include "nn/config.h"
 #include "nn/registry.h"
 #include "ops/arithmetic.h"
+#include "ops/cast.h"
 #include "ops/draws.h"
 #include "ops/random.h"
 #include "ops/shape_ops.h"
@@ -257,6 +258,22 @@ LayerHandle UpSampling2D(std::vector<int64_t> size, MapLayerOptions options,
   return MakeUpSampling("UpSampling2D", size, 2, std::move(options), location);
 }
 
+LayerHandle Rescaling(double scale, double offset, LayerOptions options,
+                      std::source_location location) {
+  OneInputLayer::Description d{.class_name = "Rescaling", .passes_mask = true};
+  d.config = Attrs{{"scale", scale}, {"offset", offset}};
+  if (!std::isfinite(scale) || !std::isfinite(offset)) {
+    d.mistake = Mistake("Rescaling", absl::StrCat("finite numbers, but was given scale ", scale,
+                                                  " and offset ", offset));
+  }
+  d.call = [scale, offset](CallContext&, Var x) {
+    if (!IsFloating(x.dtype())) x = ops::Cast(x, DType::kF32);
+    const Var scaled = scale == 1 ? x : x * scale;
+    return offset == 0 ? scaled : scaled + offset;
+  };
+  return MakeLayerOf(std::move(d), options.name, location);
+}
+
 LayerHandle Lambda(std::function<Var(Var)> function, LayerOptions options,
                    std::source_location location) {
   OneInputLayer::Description d{.class_name = "Lambda"};
@@ -332,6 +349,10 @@ absl::StatusOr<LayerHandle> ShapeLayerFromConfig(const LayerConfig& config) {
     }
     if (name == "UpSampling2D") {
       return UpSampling2D(reader.Get<Ints>("size"), map_options(), kFromFile);
+    }
+    if (name == "Rescaling") {
+      return Rescaling(reader.Get<double>("scale"), reader.Get<double>("offset"), {config.name},
+                       kFromFile);
     }
     if (name == "GaussianNoise") {
       return GaussianNoise(reader.Get<double>("stddev"), {config.name}, kFromFile);

@@ -12,9 +12,9 @@
 
 namespace adjoint::nn {
 
-// Layers that rearrange samples, and some that disturb them; without variables. Names and meaning
-// are Keras'. The batch is axis 0 throughout; maps are [batch,height,width,channels] or, with
-// data_format "channels_first", [batch,channels,height,width]; sequences are
+// Layers that rearrange samples, and some that scale or disturb them; without variables. Names and
+// meaning are Keras'. The batch is axis 0 throughout; maps are [batch,height,width,channels] or,
+// with data_format "channels_first", [batch,channels,height,width]; sequences are
 // [batch,steps,features].
 
 // Samples as tensors of another shape, one of whose extents may be -1, "whatever remains".
@@ -52,6 +52,10 @@ LayerHandle UpSampling1D(int64_t size = 2, LayerOptions options = {},
                          std::source_location location = std::source_location::current());
 LayerHandle UpSampling2D(std::vector<int64_t> size = {2}, MapLayerOptions options = {},
                          std::source_location location = std::source_location::current());
+
+// x scale + offset, as f32 where x is of integers: pixels of 0 to 255 as numbers of 0 to 1.
+LayerHandle Rescaling(double scale, double offset = 0, LayerOptions options = {},
+                      std::source_location location = std::source_location::current());
 
 // A function of the user's own. It may use vars of its input's builder; a model with it trains but
 // is not saved.

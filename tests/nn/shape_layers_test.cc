@@ -15,6 +15,7 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
+using ::testing::FloatNear;
 using ::testing::HasSubstr;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
@@ -191,6 +192,14 @@ TEST(NoiseLayersTest, SpatialDropoutDropsWholeChannels) {
   EXPECT_GT(spread(Dropout(0.5), {4, 30}, {1}), 0.3);
 }
 
+TEST(ShapeLayersTest, RescalingMakesNumbersOfPixels) {
+  const auto pixels = Input({3}, {.dtype = DType::kU8});
+  Model model({pixels}, Rescaling(1.0 / 255, -0.5)(pixels));
+  const auto y = model.Predict(Tensor::Of<uint8_t>({1, 3}, {0, 51, 255}));
+  ASSERT_TRUE(y.ok()) << y.status();
+  EXPECT_THAT(Values(*y), ElementsAre(-0.5f, FloatNear(-0.3f, 1e-6), 0.5f));
+}
+
 TEST(ShapeLayersTest, AreSavedAndLoaded) {
   auto x = Input({4, 6, 3});
   auto y = ZeroPadding2D({1, 2})(x);
@@ -198,6 +207,7 @@ TEST(ShapeLayersTest, AreSavedAndLoaded) {
   y = UpSampling2D({2, 1})(y);
   y = SpatialDropout2D(0.25)(y);
   y = GaussianNoise(0.1)(y);
+  y = Rescaling(0.25, -1)(y);
   y = GaussianDropout(0.1)(y);
   y = Permute({2, 1, 3})(y);
   y = Reshape({-1, 3})(y);
@@ -242,6 +252,8 @@ TEST(ShapeLayersTest, MistakesNameTheUsersLine) {
        "SpatialDropout2D wants a rate of at least 0 and below 1, but was given 1"},
       {GaussianNoise(-1), __LINE__,
        "GaussianNoise wants a finite deviation of at least 0, but was given -1"},
+      {Rescaling(NAN), __LINE__,
+       "Rescaling wants finite numbers, but was given scale nan and offset 0"},
       {Lambda(nullptr), __LINE__, "Lambda wants a function"},
       {Subtract(), __LINE__, "Subtract takes two inputs, but was given 1"},
       {Multiply(), __LINE__, "Multiply takes two inputs or more, but was given 1"},

@@ -10,8 +10,11 @@
 namespace adjoint::apps::imdb {
 namespace {
 
-constexpr int64_t kEmbedding = 64, kFilters = 64, kLstm = 32;
-constexpr int64_t kWindow = 3;
+constexpr int64_t kEmbedding = 64, kFilters = 64, kLstm = 16;
+constexpr int64_t kWindow = 2;
+// An LSTM fits the training reviews long before the mean over the words has learnt from them what
+// it can; both then learn at about one pace.
+constexpr double kMeanScale = 10, kLstmScale = 0.3;
 constexpr int64_t kLength = 400;
 constexpr int64_t kWords = 20000;
 constexpr int kMostEpochs = 20;  // training ends before
@@ -38,14 +41,19 @@ nn::LayerOutput EncodedSequence(const nn::LayerOutput& ids, const Options& optio
   nn::LayerOutput words =
       nn::Embedding(options.num_words, kEmbedding, {.mask_zero = true, .name = "embedding"})(ids);
   if (options.dropout > 0) words = nn::SpatialDropout1D(options.dropout / 2)(words);
-  nn::LayerOutput steps = words;
+  nn::LayerOutput mean = nn::GlobalAveragePooling1D()(words);
+  nn::LayerOutput features = words;
   if (options.network == "conv") {
-    steps = nn::Conv1D(kFilters, kWindow, {.activation = "relu"})(words);
+    features =
+        nn::GlobalAveragePooling1D()(nn::Conv1D(kFilters, kWindow, {.activation = "relu"})(words));
   } else if (options.network == "lstm") {
-    steps = nn::Bidirectional(nn::LSTM(kLstm, {.return_sequences = true}))(words);
+    mean = nn::Rescaling(kMeanScale)(mean);
+    features = nn::Rescaling(kLstmScale)(nn::GlobalMaxPooling1D()(
+        nn::Bidirectional(nn::LSTM(kLstm, {.return_sequences = true}))(words)));
+  } else {
+    features = nn::GlobalMaxPooling1D()(words);
   }
-  nn::LayerOutput encoded =
-      nn::Concatenate()({nn::GlobalAveragePooling1D()(words), nn::GlobalMaxPooling1D()(steps)});
+  nn::LayerOutput encoded = nn::Concatenate()({mean, features});
   if (options.dropout > 0) encoded = nn::Dropout(options.dropout)(encoded);
   return encoded;
 }

@@ -15,11 +15,10 @@
 namespace adjoint::apps::imdb {
 
 // Networks that read the last ids of a review in their order, as Keras' pad_sequences prepares
-// them: an embedding, of which the mean over the words goes on, and the greatest value of each unit
-// over the steps of
-//   embedding  the words themselves
-//   conv       a convolution over 3 words
-//   lstm       an LSTM in both directions
+// them: an embedding, of which the mean over the words goes on, and beside it
+//   embedding  the greatest value of each unit over the words
+//   conv       the mean over a convolution of 2 words each
+//   lstm       the greatest values over an LSTM in both directions
 // and then the hidden layers that all networks have. Training ends, with the weights of the best
 // epoch, when the loss on the reviews kept for validation, a tenth, has not fallen for an epoch.
 bool IsSequenceNetwork(absl::string_view network);
