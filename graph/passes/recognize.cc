@@ -69,8 +69,13 @@ class Matcher {
     return Reduced(sum, ops::SumOp(), product) == Axes{p.shape().rank() - 1} ? g : Var{};
   }
 
-  // Whether nothing reads v but the gradient of which it is a factor twice.
-  bool IsForGradientAlone(Var v) const { return reads_[v.node] == 2; }
+  // Whether the softmax is along the last axis, and nothing reads it but a gradient of which it is
+  // a factor twice.
+  bool IsForGradientAlone(Var softmax) const {
+    const auto axis =
+        NormalizeAxis(graph_.node(softmax).attrs.At<int64_t>("axis"), softmax.shape().rank());
+    return axis.ok() && *axis == softmax.shape().rank() - 1 && reads_[softmax.node] == 2;
+  }
 
   // x and the axis when v is exp(x) / sum(exp(x)), perhaps with a maximum subtracted.
   std::optional<std::pair<Var, int64_t>> MatchSoftmax(Var v) const {

@@ -22,6 +22,7 @@ namespace adjoint::graph {
 namespace {
 
 using ops::Var;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Not;
 
@@ -124,6 +125,22 @@ TEST(SoftmaxGradientTest, AnotherAxisAndASharedProductAreLeft) {
   program.AddOutput("gradient", p * (g - ops::Sum(product, {1}, true)));
   program.AddOutput("product", product);
   EXPECT_THAT(RunProgram(program, Inputs(spec), {}).kernels, Not(Contains(kStep)));
+}
+
+// The formula need not be a gradient: a softmax along columns, in rows.
+TEST(SoftmaxGradientTest, ASoftmaxOfColumnsStays) {
+  const TensorSpec spec{DType::kF32, {4, 8}};
+  auto graph = std::make_shared<Graph>();
+  Program program{.name = "p", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
+  const Var x = graph->Input("x", spec), g = graph->Input("g", spec);
+  program.AddInput("x", x);
+  program.AddInput("g", g);
+  const Var p = ops::Softmax(x, 0);
+  program.AddOutput("y", p * (g - ops::Sum(g * p, {1}, true)));
+  const Outcome apart = RunProgram(program, Inputs(spec), {"recognize"});
+  const Outcome fused = RunProgram(program, Inputs(spec), {});
+  EXPECT_THAT(fused.kernels, AllOf(Contains(kStep), Contains(kSoftmax)));
+  EXPECT_LE(Difference(apart.outputs[0], fused.outputs[0]), 2e-6);
 }
 
 }  // namespace
