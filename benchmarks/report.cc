@@ -3,8 +3,8 @@
 //
 //   bazel run //benchmarks:report -- [--turns=3] [--only=mlp,products] [--data=PATH] [--out=PATH]
 //
-// The rivals need Debian's libopenblas-dev, libeigen3-dev and python3-torch; those that are not
-// there are left out, and the report says so.
+// The rivals need Debian's libopenblas-dev, libeigen3-dev, libtorch-dev and python3-torch; those
+// that are not there are left out, and the report says so.
 
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -87,14 +88,16 @@ class Report {
 
   // They are no part of the build: they want packages of their own.
   void BuildRivals() {
-    for (const char* rival : {"openblas", "eigen"}) {
+    const std::pair<const char*, const char*> rivals[] = {
+        {"openblas", "libopenblas-dev"}, {"eigen", "libeigen3-dev"}, {"libtorch", "libtorch-dev"}};
+    for (const auto& [rival, package] : rivals) {
       std::cerr << "building //benchmarks/rivals:" << rival << "\n";
       const auto built = RunToEnd({.argv = {(workspace_ / "bazelw").string(), "build",
                                             absl::StrCat("//benchmarks/rivals:", rival)},
                                    .folder = workspace_.string(),
                                    .environment = {}});
       if (!built.ok()) {
-        Miss(rival, "cannot be built; is Debian's libopenblas-dev, libeigen3-dev installed?");
+        Miss(rival, absl::StrCat("cannot be built; is Debian's ", package, " installed?"));
       }
     }
   }

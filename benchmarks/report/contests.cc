@@ -29,7 +29,7 @@ std::vector<Round> AllRounds() {
       {"lstm", {Ours("recurrent", {"--benchmark_filter=^lstm"}), PyTorch("lstm")}},
       {"convnet", {Ours("convnet"), PyTorch("convnet")}},
       {"bandwidth", {Ours("bandwidth"), PyTorch("bandwidth")}},
-      {"chain", {Ours("chain"), PyTorch("chain")}},
+      {"chain", {Ours("chain"), Rival("libtorch"), PyTorch("chain")}},
       {"overhead", {Ours("overhead")}},
       {"neighbour", {Ours("mlp", {"--benchmark_filter=^neighbour"})}},
       {"scaling", {Ours("mlp", {"--benchmark_filter=^scaling"})}},

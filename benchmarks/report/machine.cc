@@ -33,10 +33,11 @@ std::string Processor() {
 // "libdnnl-dev 2.6.3-1, ..." of those that are installed.
 std::string Packages() {
   const absl::StatusOr<std::string> text = RunToEnd(
-      {.argv = {"/bin/sh", "-c",
-                "dpkg-query --show --showformat='${db:Status-Status} ${Package} ${Version}\\n' "
-                "libdnnl-dev libopenblas-dev libeigen3-dev python3-torch libbenchmark-dev "
-                "2>/dev/null; true"},
+      {.argv =
+           {"/bin/sh", "-c",
+            "dpkg-query --show --showformat='${db:Status-Status} ${Package} ${Version}\\n' "
+            "libdnnl-dev libopenblas-dev libeigen3-dev libtorch-dev python3-torch libbenchmark-dev "
+            "2>/dev/null; true"},
        .folder = "",
        .environment = {}});
   std::vector<std::string> packages;
