@@ -10,6 +10,7 @@
 #include "graph/passes/loops.h"
 #include "graph/passes/pass.h"
 #include "graph/passes/recognize.h"
+#include "graph/passes/scale_weights.h"
 #include "graph/passes/simplify.h"
 
 namespace adjoint::graph {
@@ -23,6 +24,7 @@ absl::Span<const Pass> AllPasses() {
       {"simplify", Simplify},
       {"fold", FoldConstants},
       {"cse", EliminateCommonSubexpressions},
+      {"scale_weights", ScaleWeights},
       {"recognize", Recognize},
       {"pool_before_relu", PoolBeforeRelu},
       {"fuse_conv", FuseConv},
