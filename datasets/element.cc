@@ -117,19 +117,37 @@ absl::StatusOr<Element> Stack(absl::Span<const Element> samples, int64_t first) 
   return batch;
 }
 
+namespace {
+
+// Copies rows of `kBytes`, or where that is 0 of `bytes`. A copy of a fixed size is an instruction
+// or two, and many reads are under way at once.
+template <size_t kBytes>
+void CopyRows(const char* from, absl::Span<const uint32_t> rows, size_t bytes, char* to) {
+  const size_t size = kBytes == 0 ? bytes : kBytes;
+  for (const uint32_t row : rows) {
+    std::memcpy(to, from + row * size, size);
+    to += size;
+  }
+}
+
+}  // namespace
+
 void GatherRows(const Tensor& from, absl::Span<const uint32_t> rows, Tensor* to) {
   if (rows.empty()) return;
-  const size_t row_bytes = static_cast<size_t>(from.bytes() / from.shape()[0]);
-  if (row_bytes == 0) return;
+  const size_t bytes = static_cast<size_t>(from.bytes() / from.shape()[0]);
+  if (bytes == 0) return;
+  const auto copy = bytes == 1    ? CopyRows<1>
+                    : bytes == 4  ? CopyRows<4>
+                    : bytes == 8  ? CopyRows<8>
+                    : bytes == 16 ? CopyRows<16>
+                                  : CopyRows<0>;
   const char* const source = static_cast<const char*>(from.raw());
   char* const target = static_cast<char*>(to->mutable_raw());
   // Pieces of some 256 KB; bounds of sparse rows and labels are one piece.
-  const int64_t grain = std::max<int64_t>(1, (1 << 18) / static_cast<int64_t>(row_bytes));
+  const int64_t grain = std::max<int64_t>(1, (1 << 18) / static_cast<int64_t>(bytes));
   ParallelForRange(static_cast<int64_t>(rows.size()), grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      std::memcpy(target + static_cast<size_t>(i) * row_bytes, source + rows[i] * row_bytes,
-                  row_bytes);
-    }
+    copy(source, rows.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), bytes,
+         target + static_cast<size_t>(begin) * bytes);
   });
 }
 
