@@ -39,6 +39,7 @@ namespace internal {
 inline constexpr float kInf = __builtin_inff();
 inline constexpr float kNan = __builtin_nanf("");
 inline constexpr float kLog2E = 1.44269504f;
+inline constexpr float kLn2 = 0.693147182f;
 // ln 2 = kLn2Hi + kLn2Lo. kLn2Hi has 9 significant bits: n * kLn2Hi is exact for |n| < 2^15.
 inline constexpr float kLn2Hi = 0.693359375f;
 inline constexpr float kLn2Lo = -2.12194440e-4f;
@@ -189,35 +190,47 @@ ADJOINT_INLINE float Log1p(float x) {
   return Abs(x) < 0x1p-26f ? x : y;
 }
 
+// What bounds the speed of a long formula is the length of its chain: a vector unit holds two or
+// three of its turns at once. So the functions below have one path for all arguments, and round as
+// little as they can rather than correct afterwards.
+
+// e^2|x| = 2^n (1 + t), n >= 0, and the result is em1 / (em1 + 2) for em1 = e^2|x| - 1.
 ADJOINT_INLINE float Tanh(float x) {
   const float a = Abs(x);
-  // Below 0.625 a polynomial in a^2 that errs by 2^-27.7, else 1 - 2 / (e^2a + 1).
-  const float z = a * a;
-  const float z2 = z * z;
-  const float p = (-0x1.555532p-2f + z * 0x1.1106f6p-3f) +
-                  z2 * ((-0x1.b835a4p-5f + z * 0x1.51f8cep-6f) - z2 * 0x1.750ce4p-8f);
-  const float small = a + a * (z * p);
-  float y = 1.0f - 2.0f / (internal::ExpModerate(a + a) + 1.0f);
+  // A quarter less than the nearest n: 0 up to |x| = 0.26, so that r lies in [-0.174, 0.521].
+  const float shifted = (a * (2 * internal::kLog2E) - 0.25f) + (internal::kRound + 127);
+  const float n = shifted - (internal::kRound + 127);
+  const float r = (a + a) - n * internal::kLn2;
+  // t = r + r^2 p; it errs by 2^-26.3 of max(|r|, 1/4).
+  const float r2 = r * r;
+  const float p = (0x1.fffffap-2f + r * 0x1.55568ap-3f) +
+                  r2 * ((0x1.5552fcp-5f + r * 0x1.0eb5ap-7f) + r2 * 0x1.aa4edep-10f);
+  const float tail = r2 * p;
+  const float t = r + tail;
+  const float scale = internal::FromBits(internal::Bits(shifted) << 23);
+  const float em1 = scale * t + (scale - 1.0f);
+  // For n = 0 as |x| and what is missing, a small number whose roundings do not count.
+  const bool near0 = n == 0.0f;
+  const float numerator = near0 ? tail - a * t : em1;
+  float y = (near0 ? a : 0.0f) + numerator / (em1 + 2.0f);
   y = a > 10.0f ? 1.0f : y;
-  y = a < 0.625f ? small : y;
   return __builtin_copysignf(y, x);
 }
 
-// The logistic function 1 / (1 + e^-x).
+// The logistic function 1 / (1 + e^-x). e^-x = 2^(i + j) (1 + t), and the result is
+// 2^-i / (2^-i + 2^j + 2^j t) with i and j of about one size, so that nothing overflows.
 ADJOINT_INLINE float Sigmoid(float x) {
-  const float a = Abs(x);
-  const internal::Reduced reduced = internal::ReduceByLn2<254>(-a);
+  const internal::Reduced reduced = internal::ReduceByLn2<254>(-x);
   const float t = internal::ExpReducedMinus1(reduced);
-  float e = internal::Scale(1.0f + t, reduced.biased);
-  e = a > 104.0f ? 0.0f : e;
-  const float d = 1.0f + e;
-  // For x < 0 the result is e / d, and three roundings add up. What d lost to its own goes into the
-  // numerator before that one is rounded: e (1 - lost / d), with d taken for 1 as it is where the
-  // roundings weigh most.
-  const float lost = e - (d - 1.0f);
-  float numerator = internal::Scale(1.0f + (t - lost), reduced.biased);
-  numerator = a > 104.0f ? 0.0f : numerator;
-  return (x < 0.0f ? numerator : 1.0f) / d;
+  const uint32_t half = reduced.biased >> 1;
+  const float u = internal::FromBits((254u - half) << 23);            // 2^-i
+  const float s = internal::FromBits((reduced.biased - half) << 23);  // 2^j
+  // Exact up to e^16; beyond, `lost` is what rounding took of u.
+  const float sum = u + s;
+  const float lost = u - (sum - s);
+  float y = u / (sum + (s * t + lost));
+  y = x < -104.0f ? 0.0f : y;
+  return x > 20.0f ? 1.0f : y;
 }
 
 // ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|).

@@ -5,6 +5,7 @@
 
 #include "core/simd.h"
 #include "core/vec_math.h"
+#include "core/vec_math_wide.h"
 #include "ops/arithmetic.h"
 #include "ops/comparison.h"
 #include "ops/elementwise.h"
@@ -56,7 +57,7 @@ struct ErfFn {
 struct GeluFn {
   template <typename T>
   static ADJOINT_INLINE T Of(T x) {
-    return T{0.5} * x * (T{1} + vec::Erf(x * static_cast<T>(kSqrtHalf)));
+    return vec::Gelu(x);
   }
 };
 
@@ -170,8 +171,8 @@ const OpDef& GeluOp() {
         return List{Mul(c.cotangents[0], Add(cdf, Mul(x, density)))};
       },
       .kernels = {TileKernel(GeluOp), Reference1<TypeSet::kFloats>([](auto x) {
-                    using T = decltype(x);
-                    return x / 2 * std::erfc(-x * static_cast<T>(kSqrtHalf));
+                    const double tail = std::erfc(-kSqrtHalf * static_cast<double>(x));
+                    return static_cast<decltype(x)>(tail == 0 ? -0.0 : x / 2 * tail);
                   })},
       .tile = UnaryTile<GeluFn, TypeSet::kFloats>,
       .post_op = "gelu_erf",

@@ -67,6 +67,7 @@ ADJOINT_UNARY(Cosh)
 ADJOINT_UNARY(Asinh)
 ADJOINT_UNARY(Acosh)
 ADJOINT_UNARY(Atanh)
+ADJOINT_UNARY(Gelu)
 #undef ADJOINT_UNARY
 
 // For the angles that they are made for; 0 elsewhere.
@@ -108,6 +109,10 @@ struct Unary {
 double RefSigmoid(double x) {
   return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
 }
+double RefGelu(double x) {
+  const double tail = std::erfc(-x / std::sqrt(2.0));
+  return tail == 0 ? -0.0 : x / 2 * tail;
+}
 double RefSoftplus(double x) {
   return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
 }
@@ -122,6 +127,7 @@ const std::vector<Unary>& UnaryFunctions() {
       {"Sigmoid", Simd<Map<SigmoidOp>>::For, ScalarSigmoid, RefSigmoid, 2},
       {"Softplus", Simd<Map<SoftplusOp>>::For, ScalarSoftplus, RefSoftplus, 2},
       {"Erf", Simd<Map<ErfOp>>::For, ScalarErf, [](double x) { return std::erf(x); }, 2},
+      {"Gelu", Simd<Map<GeluOp>>::For, ScalarGelu, RefGelu, 1.5},
       {"Sqrt", Simd<Map<SqrtOp>>::For, ScalarSqrt, [](double x) { return std::sqrt(x); }, 0.5001},
       {"Rsqrt", Simd<Map<RsqrtOp>>::For, ScalarRsqrt, [](double x) { return 1 / std::sqrt(x); }, 2},
       {"Sin", Simd<Map<SinOp>>::For, ScalarSin, RefSin, 0.55},
@@ -287,6 +293,12 @@ TEST(VecMathTest, SpecialValues) {
       {"Erf", kInf, 1.0f},
       {"Erf", -kInf, -1.0f},
       {"Erf", -max, -1.0f},
+      {"Gelu", 0.0f, 0.0f},
+      {"Gelu", -0.0f, -0.0f},
+      {"Gelu", kInf, kInf},
+      {"Gelu", -kInf, -0.0f},
+      {"Gelu", max, max},
+      {"Gelu", -max, -0.0f},
       {"Sqrt", -0.0f, -0.0f},
       {"Sqrt", -1.0f, kNan},
       {"Sqrt", kInf, kInf},
@@ -505,6 +517,8 @@ TEST(VecMathTest, DoubleOverloadsAreTheCLibrarys) {
     EXPECT_DOUBLE_EQ(vec::Sigmoid(-x), RefSigmoid(-x));
     EXPECT_DOUBLE_EQ(vec::Softplus(x), RefSoftplus(x));
     EXPECT_DOUBLE_EQ(vec::Softplus(-x), RefSoftplus(-x));
+    EXPECT_DOUBLE_EQ(vec::Gelu(x), RefGelu(x));
+    EXPECT_DOUBLE_EQ(vec::Gelu(-x), RefGelu(-x));
   }
   EXPECT_EQ(vec::Softplus(1e4), 1e4);
   EXPECT_EQ(vec::Sigmoid(-1e4), 0.0);
