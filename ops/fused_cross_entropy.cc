@@ -1,13 +1,11 @@
 #include "ops/fused_cross_entropy.h"
 
-#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/parallel.h"
 #include "core/simd.h"
 #include "core/status_macros.h"
 #include "core/vec_math.h"
@@ -164,16 +162,14 @@ std::unique_ptr<Kernel> RowKernel(const Layout& l) {
     const Target* const targets = In<Target>(args, 1);
     ADJOINT_RETURN_IF_ERROR(CheckTarget(targets, l));
     const int64_t target_row = std::is_integral_v<Target> ? 1 : l.n;
-    const auto make = [&](int64_t row, float* dx) {
-      row_of(In<float>(args, 0) + row * l.n, targets + row * target_row,
-             In<float>(args, 2)[l.one_factor ? 0 : row], Out<float>(args) + row, dx,
-             l.probabilities ? Out<float>(args, 2) + row * l.n : nullptr, l.n);
+    const auto make = [&](int64_t first, int64_t count, float* dx) {
+      for (int64_t row = first; row < first + count; ++row, dx += l.n) {
+        row_of(In<float>(args, 0) + row * l.n, targets + row * target_row,
+               In<float>(args, 2)[l.one_factor ? 0 : row], Out<float>(args) + row, dx,
+               l.probabilities ? Out<float>(args, 2) + row * l.n : nullptr, l.n);
+      }
     };
-    float* const dx = Out<float>(args, 1);
-    ParallelForRange(l.rows, std::max<int64_t>(1, kGrain / l.n), [&](int64_t begin, int64_t end) {
-      if (StreamsRows<float>(l.rows, l.n)) return StreamRows<float>(dx, begin, end, l.n, make);
-      for (int64_t row = begin; row < end; ++row) make(row, dx + row * l.n);
-    });
+    ParallelRows(Out<float>(args, 1), l.rows, l.n, kGrain, make);
     return absl::OkStatus();
   });
 }

@@ -1,13 +1,11 @@
 #include "ops/layer_norm.h"
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/parallel.h"
 #include "core/simd.h"
 #include "core/status_macros.h"
 #include "ops/arithmetic.h"
@@ -162,17 +160,11 @@ MaybeKernel MakeRows(const Layout& l, size_t operands) {
   return MakeKernel([l, operands](const KernelArgs& args) {
     const T* scale = operands > 1 ? In<T>(args, 1) : nullptr;
     const T* bias = operands > 2 ? In<T>(args, 2) : nullptr;
-    ParallelForRange(l.rows, std::max<int64_t>(1, kGrain / l.n), [&](int64_t begin, int64_t end) {
-      if (StreamsRows<T>(l.rows, l.n)) {
-        return StreamRows<T>(Out<T>(args), begin, end, l.n, [&](int64_t row, T* to) {
-          rows(In<T>(args, 0) + row * l.n, scale, bias, to, Out<T>(args, 1) + row,
-               Out<T>(args, 2) + row, 1, l.n, l.centered, l.epsilon);
-        });
-      }
-      rows(In<T>(args, 0) + begin * l.n, scale, bias, Out<T>(args) + begin * l.n,
-           Out<T>(args, 1) + begin, Out<T>(args, 2) + begin, end - begin, l.n, l.centered,
-           l.epsilon);
-    });
+    const auto make = [&](int64_t row, int64_t count, T* to) {
+      rows(In<T>(args, 0) + row * l.n, scale, bias, to, Out<T>(args, 1) + row,
+           Out<T>(args, 2) + row, count, l.n, l.centered, l.epsilon);
+    };
+    ParallelRows(Out<T>(args), l.rows, l.n, kGrain, make);
     return absl::OkStatus();
   });
 }
@@ -188,16 +180,11 @@ template <typename T>
 MaybeKernel MakeGradientRows(const Layout& l) {
   static const auto rows = Simd<GradientRows<T>>::Select();
   return MakeKernel([l](const KernelArgs& args) {
-    ParallelForRange(l.rows, std::max<int64_t>(1, kGrain / l.n), [&](int64_t begin, int64_t end) {
-      if (StreamsRows<T>(l.rows, l.n)) {
-        return StreamRows<T>(Out<T>(args), begin, end, l.n, [&](int64_t row, T* to) {
-          rows(In<T>(args, 0) + row * l.n, In<T>(args, 1) + row, In<T>(args, 2) + row,
-               In<T>(args, 3) + row * l.n, to, 1, l.n, l.centered);
-        });
-      }
-      rows(In<T>(args, 0) + begin * l.n, In<T>(args, 1) + begin, In<T>(args, 2) + begin,
-           In<T>(args, 3) + begin * l.n, Out<T>(args) + begin * l.n, end - begin, l.n, l.centered);
-    });
+    const auto make = [&](int64_t row, int64_t count, T* to) {
+      rows(In<T>(args, 0) + row * l.n, In<T>(args, 1) + row, In<T>(args, 2) + row,
+           In<T>(args, 3) + row * l.n, to, count, l.n, l.centered);
+    };
+    ParallelRows(Out<T>(args), l.rows, l.n, kGrain, make);
     return absl::OkStatus();
   });
 }

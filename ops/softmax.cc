@@ -194,25 +194,28 @@ template <bool kLog>
 absl::StatusOr<std::unique_ptr<Kernel>> PrepareSimd(const KernelRequest& r) {
   ADJOINT_ASSIGN_OR_RETURN(RowLayout l, LayoutOf(r));
   if (r.inputs[0].dtype != DType::kF32 || l.n * l.inner == 0) return std::unique_ptr<Kernel>();
+  if (!kLog && l.inner == 1 && StreamedSoftmaxRows::Takes(l.outer, l.n)) {
+    static const auto rows = Simd<StreamedSoftmaxRows>::Select();
+    return MakeKernel([l](const KernelArgs& args) {
+      const float* const x = In<float>(args, 0);
+      float* const y = Out<float>(args);
+      ParallelForRange(l.outer, std::max<int64_t>(1, kGrain / l.n),
+                       [&](int64_t begin, int64_t end) {
+                         alignas(64) float buffers[kStreamRowBytes / sizeof(float)];
+                         rows(x + begin * l.n, y + begin * l.n, end - begin, l.n, buffers);
+                         StreamFence();
+                       });
+      return absl::OkStatus();
+    });
+  }
   if (l.inner == 1) {
     static const auto rows = Simd<std::conditional_t<kLog, LogSoftmaxRows, SoftmaxRows>>::Select();
     return MakeKernel([l](const KernelArgs& args) {
-      const float* x = In<float>(args, 0);
-      float* y = Out<float>(args);
-      const int64_t grain = std::max<int64_t>(1, kGrain / l.n);
-      ParallelForRange(l.outer, grain, [&](int64_t begin, int64_t end) {
-        if (!kLog && StreamedSoftmaxRows::Takes(l.outer, l.n)) {
-          static const auto streamed = Simd<StreamedSoftmaxRows>::Select();
-          alignas(64) float buffers[kStreamRowBytes / sizeof(float)];
-          streamed(x + begin * l.n, y + begin * l.n, end - begin, l.n, buffers);
-          return StreamFence();
-        }
-        if (StreamsRows<float>(l.outer, l.n)) {
-          return StreamRows<float>(
-              y, begin, end, l.n, [&](int64_t row, float* to) { rows(x + row * l.n, to, 1, l.n); });
-        }
-        rows(x + begin * l.n, y + begin * l.n, end - begin, l.n);
-      });
+      const float* const x = In<float>(args, 0);
+      const auto make = [&](int64_t row, int64_t count, float* to) {
+        rows(x + row * l.n, to, count, l.n);
+      };
+      ParallelRows(Out<float>(args), l.outer, l.n, kGrain, make);
       return absl::OkStatus();
     });
   }

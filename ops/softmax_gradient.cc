@@ -1,13 +1,11 @@
 #include "ops/softmax_gradient.h"
 
-#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/parallel.h"
 #include "core/simd.h"
 #include "ops/softmax_rows.h"
 #include "ops/stream.h"
@@ -76,15 +74,13 @@ template <class Row>
 std::unique_ptr<Kernel> RowKernel(const Rows& l) {
   static const auto row_of = Simd<Row>::Select();
   return MakeKernel([l](const KernelArgs& args) {
-    const auto make = [&](int64_t row, float* dx) {
-      row_of(In<float>(args, 0) + row * l.n, In<float>(args, 1) + row * l.n, dx, l.n,
-             row + 1 < l.rows ? l.n : 0);
+    const auto make = [&](int64_t first, int64_t count, float* dx) {
+      for (int64_t row = first; row < first + count; ++row, dx += l.n) {
+        row_of(In<float>(args, 0) + row * l.n, In<float>(args, 1) + row * l.n, dx, l.n,
+               row + 1 < l.rows ? l.n : 0);
+      }
     };
-    float* const dx = Out<float>(args);
-    ParallelForRange(l.rows, std::max<int64_t>(1, kGrain / l.n), [&](int64_t begin, int64_t end) {
-      if (StreamsRows<float>(l.rows, l.n)) return StreamRows<float>(dx, begin, end, l.n, make);
-      for (int64_t row = begin; row < end; ++row) make(row, dx + row * l.n);
-    });
+    ParallelRows(Out<float>(args), l.rows, l.n, kGrain, make);
     return absl::OkStatus();
   });
 }

@@ -1,6 +1,7 @@
 #ifndef ADJOINT_OPS_STREAM_H_
 #define ADJOINT_OPS_STREAM_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -8,6 +9,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "core/parallel.h"
 #include "core/simd.h"
 
 namespace adjoint::ops {
@@ -81,6 +83,21 @@ void StreamRows(T* out, int64_t begin, int64_t end, int64_t n, const Make& make)
     StreamCopy(out + row * n, row_buffer, n * static_cast<int64_t>(sizeof(T)));
   }
   StreamFence();
+}
+
+// Makes rows x n elements of `out` in parallel: make(row, count, to) makes `count` rows from `row`
+// on, one below the other, at `to`, which is their place in `out`, or for a large result a buffer
+// that is streamed. `grain` are elements of a part, about; n >= 1.
+template <typename T, typename Make>
+void ParallelRows(T* out, int64_t rows, int64_t n, int64_t grain, const Make& make) {
+  const bool streams = StreamsRows<T>(rows, n);
+  ParallelForRange(rows, std::max<int64_t>(1, grain / n), [&](int64_t begin, int64_t end) {
+    if (streams) {
+      StreamRows<T>(out, begin, end, n, [&](int64_t row, T* to) { make(row, int64_t{1}, to); });
+    } else {
+      make(begin, end - begin, out + begin * n);
+    }
+  });
 }
 
 }  // namespace adjoint::ops
