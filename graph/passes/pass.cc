@@ -61,4 +61,15 @@ absl::StatusOr<Program> RunPasses(const Program& program, const PassOptions& opt
   return current;
 }
 
+std::vector<int> CountReads(const Program& program) {
+  const Graph& graph = *program.graph;
+  std::vector<int> reads(graph.num_nodes(), 0);
+  for (int id = 0; id < graph.num_nodes(); ++id) {
+    for (const Var v : graph.node(id).inputs) ++reads[v.node];
+  }
+  for (const Port& p : program.outputs) ++reads[p.var.node];
+  for (const StateBinding& s : program.states) ++reads[s.write.node];
+  return reads;
+}
+
 }  // namespace adjoint::graph

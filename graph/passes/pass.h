@@ -40,6 +40,9 @@ struct PassOptions {
 absl::StatusOr<Program> RunPasses(const Program& program, const PassOptions& options,
                                   absl::Span<const Pass> passes = AllPasses());
 
+// For passes: how often each node is read, by nodes, by outputs and by states. By id.
+std::vector<int> CountReads(const Program& program);
+
 }  // namespace adjoint::graph
 
 #endif  // ADJOINT_GRAPH_PASSES_PASS_H_

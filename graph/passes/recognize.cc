@@ -7,6 +7,7 @@
 
 #include "core/status_macros.h"
 #include "graph/passes/dce.h"
+#include "graph/passes/pass.h"
 #include "ops/arithmetic.h"
 #include "ops/layer_norm.h"
 #include "ops/leaf.h"
@@ -32,14 +33,7 @@ struct Normalization {
 // What the nodes of a program are.
 class Matcher {
  public:
-  explicit Matcher(const Program& program) : graph_(*program.graph) {
-    reads_.resize(graph_.num_nodes(), 0);
-    for (int id = 0; id < graph_.num_nodes(); ++id) {
-      for (Var v : graph_.node(id).inputs) ++reads_[v.node];
-    }
-    for (const Port& p : program.outputs) ++reads_[p.var.node];
-    for (const StateBinding& s : program.states) ++reads_[s.write.node];
-  }
+  explicit Matcher(const Program& program) : graph_(*program.graph), reads_(CountReads(program)) {}
 
   // The operands of v when it is the result of `op`, else none.
   absl::Span<const Var> Operands(Var v, const OpDef& op) const {
@@ -191,7 +185,7 @@ class Matcher {
   }
 
   const Graph& graph_;
-  std::vector<int> reads_;  // by node, ports included
+  const std::vector<int> reads_;
 };
 
 class Recognizer {

@@ -7,6 +7,7 @@
 
 #include "core/status_macros.h"
 #include "graph/passes/dce.h"
+#include "graph/passes/pass.h"
 #include "ops/arithmetic.h"
 #include "ops/conv.h"
 #include "ops/leaf.h"
@@ -42,14 +43,7 @@ struct ScaledConv {
 
 class Finder {
  public:
-  explicit Finder(const Program& program) : graph_(*program.graph) {
-    reads_.resize(graph_.num_nodes(), 0);
-    for (int id = 0; id < graph_.num_nodes(); ++id) {
-      for (Var v : graph_.node(id).inputs) ++reads_[v.node];
-    }
-    for (const Port& p : program.outputs) ++reads_[p.var.node];
-    for (const StateBinding& s : program.states) ++reads_[s.write.node];
-  }
+  explicit Finder(const Program& program) : graph_(*program.graph), reads_(CountReads(program)) {}
 
   std::optional<ScaledConv> Find(int id) const {
     const Node& mul = graph_.node(id);
@@ -81,7 +75,7 @@ class Finder {
   }
 
   const Graph& graph_;
-  std::vector<int> reads_;  // by node, ports included
+  const std::vector<int> reads_;
 };
 
 }  // namespace

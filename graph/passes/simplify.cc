@@ -9,6 +9,7 @@
 #include "core/dtype.h"
 #include "core/status_macros.h"
 #include "graph/passes/dce.h"
+#include "graph/passes/pass.h"
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
 #include "ops/barrier.h"
@@ -275,8 +276,11 @@ class Simplifier {
     if (from_.node(old_product).op != &ops::MatMulOp() || product.op != &ops::MatMulOp()) {
       return false;
     }
-    if (reads_.empty()) CountReads();
-    if (reads_[old_product.node].all != 1 || reads_[id].all == reads_[id].by_products) return false;
+    if (reads_.empty()) {
+      reads_ = CountReads(rewriter_.from());
+      reads_by_products_ = CountReadsByProducts();
+    }
+    if (reads_[old_product.node] != 1 || reads_[id] == reads_by_products_[id]) return false;
     const bool transpose_a = product.attrs.At<bool>(kFlags[0]);
     const bool transpose_b = product.attrs.At<bool>(kFlags[1]);
     node->op = &ops::MatMulOp();
@@ -285,18 +289,14 @@ class Simplifier {
     return true;
   }
 
-  void CountReads() {
-    reads_.resize(from_.num_nodes());
+  std::vector<int> CountReadsByProducts() const {
+    std::vector<int> reads(from_.num_nodes(), 0);
     for (int id = 0; id < from_.num_nodes(); ++id) {
       const Node& node = from_.node(id);
-      for (const Var v : node.inputs) {
-        ++reads_[v.node].all;
-        if (node.op == &ops::MatMulOp()) ++reads_[v.node].by_products;
-      }
+      if (node.op != &ops::MatMulOp()) continue;
+      for (const Var v : node.inputs) ++reads[v.node];
     }
-    const Program& program = rewriter_.from();
-    for (const Port& p : program.outputs) ++reads_[p.var.node].all;
-    for (const StateBinding& s : program.states) ++reads_[s.write.node].all;
+    return reads;
   }
 
   // Rules that need a node beside the one they rewrite.
@@ -327,11 +327,8 @@ class Simplifier {
 
   const Graph& from_;
   Rewriter rewriter_;
-  struct Reads {
-    int all = 0;
-    int by_products = 0;  // as an operand of matmul
-  };
-  std::vector<Reads> reads_;  // by old node; empty: not counted yet
+  // By old node; empty: not counted yet.
+  std::vector<int> reads_, reads_by_products_;
 };
 
 }  // namespace
