@@ -36,6 +36,24 @@ struct AddTo {
   }
 };
 
+// y = scale y + shift, in `rows` rows of n elements. Each has one element or n, the shift may be
+// null.
+struct ScaleRows {
+  static ADJOINT_INLINE void Run(const float* __restrict scale, bool one_scale,
+                                 const float* __restrict shift, float* __restrict y, int64_t rows,
+                                 int64_t n) {
+    for (int64_t row = 0; row < rows; ++row, y += n) {
+      if (one_scale) {
+        for (int64_t i = 0; i < n; ++i) y[i] *= scale[0];
+      } else {
+        for (int64_t i = 0; i < n; ++i) y[i] *= scale[i];
+      }
+      if (shift == nullptr) continue;
+      for (int64_t i = 0; i < n; ++i) y[i] += shift[i];
+    }
+  }
+};
+
 // The attributes of conv among those of a fused op, or with `more` those of its gradients.
 Attrs ConvOnly(const Attrs& attrs, const char* more = nullptr) {
   Attrs conv;
@@ -109,11 +127,12 @@ absl::StatusOr<Specs> InferPooled(const TensorSpec& y, const Attrs& attrs) {
 
 // Which inputs of fused_conv are what.
 struct Places {
-  int bias = -1, residual = -1, count = 2;
+  int bias = -1, scale = -1, residual = -1, count = 2;
 };
 Places PlacesOf(const Attrs& attrs) {
   Places p;
   if (attrs.At<bool>("bias")) p.bias = p.count++;
+  if (attrs.GetOr<bool>("scale", false)) p.scale = p.count++;
   if (attrs.At<bool>("residual")) p.residual = p.count++;
   return p;
 }
@@ -146,6 +165,22 @@ absl::StatusOr<Specs> InferFusedConv(const InferContext& c) {
   if (places.residual >= 0 && c.inputs[places.residual] != y) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the residual must be ", y.ToString(), ", but is ", c.inputs[places.residual].ToString()));
+  }
+  if (places.scale >= 0) {
+    const TensorSpec& scale = c.inputs[places.scale];
+    const bool channels_last = c.attrs.At<bool>("channels_last");
+    const bool number = scale.shape.IsConcrete() && scale.shape.NumElements() == 1;
+    const bool vector = channels_last && scale.shape.rank() == 1 &&
+                        scale.shape.dim(0) == y.shape.dim(y.shape.rank() - 1);
+    if (scale.dtype != y.dtype || !(number || vector)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the scale must be one number", channels_last ? " or one a channel" : "",
+                       " of type ", DTypeName(y.dtype), ", but is ", scale.ToString()));
+    }
+    if (places.bias >= 0 && !channels_last) {
+      return absl::InvalidArgumentError(
+          "a scale and a bias together need channels_last: the bias is added to what is scaled");
+    }
   }
   ADJOINT_RETURN_IF_ERROR(ActivationOf(c.attrs, y.dtype).status());
   return InferPooled(y, c.attrs);
@@ -214,22 +249,31 @@ KernelOr PrepareFusedConv(const KernelRequest& r) {
   ADJOINT_ASSIGN_OR_RETURN(ConvolutionConfig config,
                            ConvolutionConfigFor(ConvolutionPass::kForward, x.shape,
                                                 r.inputs[1].shape, y.shape, r.attrs));
-  config.bias = places.bias >= 0;
+  // oneDNN adds the bias where nothing comes between.
+  config.bias = places.bias >= 0 && places.scale < 0;
   config.constant_weights = r.constant(1);
   const int64_t size = ImageSize(y.shape);
   const int residual = places.residual;
+  const int64_t channels = r.attrs.At<bool>("channels_last") ? y.shape[y.shape.rank() - 1] : size;
+  const bool one_scale = places.scale >= 0 && r.inputs[places.scale].shape.NumElements() == 1;
   const auto activate = [activation](float* data, int64_t n) {
     if (activation.fn == nullptr) return;
     activation.fn(TileArgs{.in = {data}, .out = data, .n = n, .params = activation.params});
   };
-  const auto add_residual = [residual, size](const KernelArgs& args, int64_t first, int64_t images,
-                                             float* data) {
+  const auto scale_and_add = [=](const KernelArgs& args, int64_t first, int64_t images,
+                                 float* data) {
+    static const auto scale_rows = Simd<ScaleRows>::Select();
     static const auto add = Simd<AddTo>::Select();
+    if (places.scale >= 0) {
+      scale_rows(In<float>(args, places.scale), one_scale,
+                 places.bias < 0 ? nullptr : In<float>(args, places.bias), data,
+                 images * size / channels, channels);
+    }
     if (residual >= 0) add(In<float>(args, residual) + first * size, data, images * size);
   };
   if (!IsPooled(r.attrs)) {
     config.on_images = [=](const KernelArgs& args, int64_t first, int64_t images, float* data) {
-      add_residual(args, first, images, data);
+      scale_and_add(args, first, images, data);
       activate(data, images * size);
     };
     return onednn::MakeConvolution(config);
@@ -240,7 +284,7 @@ KernelOr PrepareFusedConv(const KernelRequest& r) {
   const bool indices = r.outputs.size() > 1;
   config.y_in_scratch = true;
   config.on_images = [=](const KernelArgs& args, int64_t first, int64_t images, float* data) {
-    add_residual(args, first, images, data);
+    scale_and_add(args, first, images, data);
     float* const values = Out<float>(args) + first * pooled;
     MaxPoolImages(g, images, data, values,
                   indices ? Out<int32_t>(args, 1) + first * pooled : nullptr);
@@ -291,30 +335,38 @@ KernelOr PrepareFusedWeightsGradient(const KernelRequest& r) {
 KernelOr ComposeFusedConv(const KernelRequest& r) {
   const Places places = PlacesOf(r.attrs);
   const std::string& activation = r.attrs.At<std::string>("activation");
-  Composer composer(r);
+  struct Step {
+    const OpDef* op;
+    int operand;  // beside the result of the step before; -1: none
+    Attrs attrs = {};
+  };
   std::vector<int> inputs = {0, 1};
-  if (places.bias >= 0) inputs.push_back(places.bias);
-  const bool last = places.residual < 0 && !IsPooled(r.attrs) && activation.empty();
-  if (last) {
-    composer.AddTo(0, ConvOp(), inputs, ConvOnly(r.attrs));
-    return composer.Finish();
+  std::vector<Step> steps;
+  if (places.scale >= 0) steps.push_back({&MulOp(), places.scale});
+  if (places.bias >= 0 && places.scale >= 0) {
+    steps.push_back({&AddOp(), places.bias});
+  } else if (places.bias >= 0) {
+    inputs.push_back(places.bias);
   }
-  int y = composer.Add(ConvOp(), inputs, ConvOnly(r.attrs));
-  if (places.residual >= 0) {
-    if (!IsPooled(r.attrs) && activation.empty()) {
-      composer.AddTo(0, AddOp(), {y, places.residual}, {});
-      return composer.Finish();
-    }
-    y = composer.Add(AddOp(), {y, places.residual}, {});
-  }
-  const OpDef* const activate = activation.empty() ? nullptr : FindOp(activation);
+  if (places.residual >= 0) steps.push_back({&AddOp(), places.residual});
   if (IsPooled(r.attrs)) {
-    ADJOINT_ASSIGN_OR_RETURN(const Attrs pool, PoolAttrs(r.attrs));
-    const int values = composer.AddTo(0, MaxPoolOp(), {y}, pool);
-    if (activate != nullptr) composer.AddTo(0, *activate, {values}, {});
-    return composer.Finish();
+    ADJOINT_ASSIGN_OR_RETURN(Attrs pool, PoolAttrs(r.attrs));
+    steps.push_back({&MaxPoolOp(), -1, std::move(pool)});
   }
-  composer.AddTo(0, *activate, {y}, {});
+  if (!activation.empty()) steps.push_back({FindOp(activation), -1});
+
+  // The steps from the pooling on write the outputs, and without one the last does.
+  Composer composer(r);
+  const size_t first_out = IsPooled(r.attrs) ? steps.size() - (activation.empty() ? 1 : 2)
+                                             : steps.size() - (steps.empty() ? 0 : 1);
+  int y = steps.empty() ? composer.AddTo(0, ConvOp(), inputs, ConvOnly(r.attrs))
+                        : composer.Add(ConvOp(), inputs, ConvOnly(r.attrs));
+  for (size_t i = 0; i < steps.size(); ++i) {
+    std::vector<int> operands = {y};
+    if (steps[i].operand >= 0) operands.push_back(steps[i].operand);
+    y = i < first_out ? composer.Add(*steps[i].op, operands, steps[i].attrs)
+                      : composer.AddTo(0, *steps[i].op, operands, steps[i].attrs);
+  }
   return composer.Finish();
 }
 
@@ -371,10 +423,11 @@ const OpDef& FusedConvOp() {
       .name = "fused_conv",
       .traits = {.internal = true},
       .min_inputs = 2,
-      .max_inputs = 4,
+      .max_inputs = 5,
       .attrs = ConvAttrs({{"activation", AttrKind::kString},
                           {"bias", AttrKind::kBool},
                           {"residual", AttrKind::kBool},
+                          {"scale", AttrKind::kBool, /*optional=*/true},
                           {"pool", AttrKind::kInts, /*optional=*/true},
                           {"indices", AttrKind::kBool, /*optional=*/true}}),
       .infer = InferFusedConv,

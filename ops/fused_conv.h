@@ -11,11 +11,12 @@
 
 namespace adjoint::ops {
 
-// activation(max_pool(conv(x, weights, bias) + residual)) and, with `indices`, those of the maxima
-// as max_pool's of kind "plane" are. Inputs: x, weights, with attribute `bias` the bias, with
-// `residual` the residual. Attributes besides, and conv's: `activation`, the name of an op that
-// CanFuseActivation or "" for none; optional `pool`, [kernel..., strides...] of windows without
-// pads, and then `indices`.
+// activation(max_pool(scale conv(x, weights) + bias + residual)) and, with `indices`, those of the
+// maxima as max_pool's of kind "plane" are. Inputs: x, weights, with attribute `bias` the bias,
+// [channels], with `scale` (bool, optional) a number of one element or, where channels are last,
+// one a channel, with `residual` the residual. Attributes besides, and conv's: `activation`, the
+// name of an op that CanFuseActivation or "" for none; optional `pool`, [kernel..., strides...] of
+// windows without pads, and then `indices`.
 const OpDef& FusedConvOp();
 
 // conv_input_gradient of max_unpool(values, indices), for the windows `pool` over the convolution's

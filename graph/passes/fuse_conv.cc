@@ -233,10 +233,10 @@ namespace {
 // A convolution and what follows it.
 struct Chain {
   int conv = -1;
-  Var bias, residual;      // not valid: none
-  int pool = -1;           // the node; -1: none
-  Ints windows;            // of the pool
-  std::string activation;  // empty: none
+  Var bias, scale, residual;  // not valid: none
+  int pool = -1;              // the node; -1: none
+  Ints windows;               // of the pool
+  std::string activation;     // empty: none
 };
 
 // The gradients of a convolution in its weights and its bias.
@@ -258,9 +258,15 @@ class ConvFinder {
     int last = id;
     if (conv.inputs.size() > 2) {
       chain.bias = conv.inputs[2];
-    } else if (const int reader = Reader(last); reader >= 0) {
-      chain.bias = BiasAddedTo(last, reader);
-      if (chain.bias.valid()) last = reader;
+    } else {
+      if (const int reader = Reader(last); reader >= 0) {
+        chain.scale = ScaleOf(last, reader);
+        if (chain.scale.valid()) last = reader;
+      }
+      if (const int reader = Reader(last); reader >= 0) {
+        chain.bias = BiasAddedTo(last, reader, conv.attrs.At<bool>("channels_last"));
+        if (chain.bias.valid()) last = reader;
+      }
     }
     if (const int reader = Reader(last); reader >= 0) {
       chain.residual = ResidualAddedTo(last, reader);
@@ -343,19 +349,34 @@ class ConvFinder {
     return rank >= 3 && node.attrs.At<Ints>("axes") == axes;
   }
 
-  static Var Other(const Node& add, int operand) {
-    return add.inputs[0].node == operand ? add.inputs[1] : add.inputs[0];
+  static Var Other(const Node& node, int operand) {
+    return node.inputs[0].node == operand ? node.inputs[1] : node.inputs[0];
   }
 
-  // The other operand when `reader` adds a number a channel.
-  Var BiasAddedTo(int conv, int reader) const {
+  // Whether v has a number a channel of node `id`, which has channels last.
+  bool IsRow(Var v, int id) const {
+    const Shape& shape = graph_.node(id).outputs[0].shape;
+    return v.shape().rank() == 1 && v.shape().dim(0) == shape.dim(shape.rank() - 1);
+  }
+
+  // The other operand when `reader` multiplies by a number, or one a channel.
+  Var ScaleOf(int conv, int reader) const {
     const Node& node = graph_.node(reader);
-    if (node.op != &ops::AddOp() || !graph_.node(conv).attrs.At<bool>("channels_last")) return {};
-    const Var bias = Other(node, conv);
-    const TensorSpec& spec = graph_.node(conv).outputs[0];
-    const bool row =
-        bias.shape().rank() == 1 && bias.shape().dim(0) == spec.shape.dim(spec.shape.rank() - 1);
-    return row && node.outputs[0] == spec ? bias : Var{};
+    if (node.op != &ops::MulOp()) return {};
+    const Var scale = Other(node, conv);
+    const bool number = scale.shape().IsConcrete() && scale.shape().NumElements() == 1;
+    const bool row = graph_.node(conv).attrs.At<bool>("channels_last") && IsRow(scale, conv);
+    return scale.node != conv && (number || row) && node.outputs[0] == graph_.node(conv).outputs[0]
+               ? scale
+               : Var{};
+  }
+
+  // The other operand when `reader` adds a number a channel to node `id`.
+  Var BiasAddedTo(int id, int reader, bool channels_last) const {
+    const Node& node = graph_.node(reader);
+    if (node.op != &ops::AddOp() || !channels_last) return {};
+    const Var bias = Other(node, id);
+    return IsRow(bias, id) && node.outputs[0] == graph_.node(id).outputs[0] ? bias : Var{};
   }
 
   Var ResidualAddedTo(int id, int reader) const {
@@ -417,13 +438,14 @@ absl::Status AddChain(const Chain& chain, int last, Rewriter& rewriter) {
   const Graph& from = *rewriter.from().graph;
   const Node& conv = from.node(chain.conv);
   std::vector<Var> inputs = {rewriter.Map(conv.inputs[0]), rewriter.Map(conv.inputs[1])};
-  for (Var v : {chain.bias, chain.residual}) {
+  for (Var v : {chain.bias, chain.scale, chain.residual}) {
     if (v.valid()) inputs.push_back(rewriter.Map(v));
   }
   Attrs attrs = conv.attrs;
   attrs.Set("activation", chain.activation);
   attrs.Set("bias", chain.bias.valid());
   attrs.Set("residual", chain.residual.valid());
+  if (chain.scale.valid()) attrs.Set("scale", true);
   if (chain.pool >= 0) {
     attrs.Set("pool", chain.windows);
     attrs.Set("indices", from.node(chain.pool).outputs.size() > 1);

@@ -12,9 +12,9 @@ namespace adjoint::graph {
 // give indices. Results keep their bits.
 absl::StatusOr<Program> PoolBeforeRelu(const Program& program);
 
-// Puts a bias, a residual and an activation, or a max pooling, after a convolution into one
-// fused_conv; the unpooling before a convolution's gradients into these; and the sum that is the
-// bias' gradient into that of the weights. Only where nothing else reads the values in between.
+// Puts a scale, a bias, a residual and an activation, or a max pooling, after a convolution into
+// one fused_conv; the unpooling before a convolution's gradients into these; and the sum that is
+// the bias' gradient into that of the weights. Only where nothing else reads the values in between.
 absl::StatusOr<Program> FuseConv(const Program& program);
 
 }  // namespace adjoint::graph

@@ -204,6 +204,48 @@ std::vector<Case> Cases() {
                    },
                    {"fused_conv/onednn", "fused_conv_weights_gradient/onednn"},
                    {"max_pool/simd"}});
+  // Scales: with gradients, what is scaled is read twice and stays.
+  cases.push_back({"a scale and a bias a channel, a residual",
+                   {{6, 8, 8, 16}, {16, 16, 3, 3}, {16}, {16}},
+                   [](const std::vector<Var>& v) {
+                     return ops::Relu(ops::Conv(v[0], v[1], Last({1, 1})) * v[2] + v[3] + v[0]);
+                   },
+                   {"fused_conv/onednn"},
+                   {"conv/onednn", "fused_elementwise/simd", "mul/simd", "relu/simd"},
+                   /*gradients=*/false});
+  cases.push_back({"a scale a channel, pooled",
+                   {{6, 8, 8, 3}, {8, 3, 3, 3}, {8}},
+                   [](const std::vector<Var>& v) {
+                     return ops::MaxPool(v[2] * ops::Conv(v[0], v[1], Last()), {2, 2}, PoolLast());
+                   },
+                   {"fused_conv/onednn"},
+                   {"conv/onednn", "mul/simd", "max_pool/simd"},
+                   /*gradients=*/false});
+  cases.push_back({"a number, channels first",
+                   {{6, 3, 9, 8}, {8, 3, 3, 3}, {1, 1}},
+                   [](const std::vector<Var>& v) { return ops::Conv(v[0], v[1]) * v[2]; },
+                   {"fused_conv/onednn"},
+                   {"conv/onednn", "mul/simd"},
+                   /*gradients=*/false});
+  cases.push_back({"a scale, one image, cut by channels",
+                   {{1, 28, 28, 32}, {64, 32, 3, 3}, {64}, {64}},
+                   [](const std::vector<Var>& v) {
+                     return ops::Relu(ops::Conv(v[0], v[1], Last({1, 1})) * v[2] + v[3]);
+                   },
+                   {"fused_conv/onednn"},
+                   {"mul/simd", "relu/simd"},
+                   /*gradients=*/false});
+  cases.push_back(
+      {"a scale with gradients",
+       {{6, 7, 7, 8}, {16, 8, 3, 3}, {16}},
+       [](const std::vector<Var>& v) { return ops::Sigmoid(ops::Conv(v[0], v[1], Last()) * v[2]); },
+       {"conv/onednn"}});
+  cases.push_back({"along columns, no scale of channels",
+                   {{6, 7, 7, 8}, {16, 8, 3, 3}, {5, 1}},
+                   [](const std::vector<Var>& v) { return ops::Conv(v[0], v[1], Last()) * v[2]; },
+                   {"conv/onednn"},
+                   {},
+                   /*gradients=*/false});
   // What is read elsewhere stays.
   cases.push_back({"relu read twice",
                    {{4, 8, 8, 3}, {8, 3, 3, 3}, {8}},
