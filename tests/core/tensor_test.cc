@@ -1,6 +1,10 @@
 #include "core/tensor.h"
 
+#include <cstdint>
+#include <cstring>
+
 #include "core/attrs.h"
+#include "core/buffer.h"
 #include "core/csr_matrix.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -42,6 +46,17 @@ TEST(TensorTest, ImpossibleSizesAreErrors) {
   EXPECT_EQ(none.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(none.message()), HasSubstr("out of memory"));
   EXPECT_EQ(Tensor::Allocate({DType::kF32, Shape{0}})->size(), 0);
+}
+
+TEST(TensorTest, BuffersBeginWhereVectorsOrPagesDo) {
+  for (const int64_t size : {0, 1, 63, 1 << 20, (4 << 20) - 1, 4 << 20, (4 << 20) + 1, 33 << 20}) {
+    const auto buffer = Buffer::Allocate(static_cast<size_t>(size));
+    ASSERT_TRUE(buffer.ok()) << buffer.status();
+    EXPECT_EQ((*buffer)->size(), static_cast<size_t>(size));
+    const auto address = reinterpret_cast<uintptr_t>((*buffer)->data());
+    EXPECT_EQ(address % (size < 4 << 20 ? 64 : 2 << 20), 0u) << size;
+    std::memset((*buffer)->data(), 1, static_cast<size_t>(size));
+  }
 }
 
 TEST(TensorTest, PrintsItsFirstElements) {
