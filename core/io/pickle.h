@@ -32,7 +32,7 @@ struct PickleLimits {
 // multiple of the input and by the limits, whatever counts and indices the input claims.
 //
 // Anything else is an InvalidArgument error that names the instruction and its byte.
-absl::StatusOr<IntLists> ReadPickledIntLists(absl::string_view pickle,
+absl::StatusOr<IntLists> ReadPickledIntLists(absl::string_view bytes,
                                              const PickleLimits& limits = {});
 
 // What a dictionary may hold for us: a string, an array of bytes, integers. Anything else that can
@@ -43,7 +43,7 @@ using PickledDict = std::vector<std::pair<std::string, PickledValue>>;  // as in
 // Reads a dictionary of strings to such values, as CIFAR's batches are: arrays are NumPy's, u8 and
 // of any shape. The same machine with the same limits, which also knows the instructions of a
 // dictionary; the same errors.
-absl::StatusOr<PickledDict> ReadPickledDict(absl::string_view pickle,
+absl::StatusOr<PickledDict> ReadPickledDict(absl::string_view bytes,
                                             const PickleLimits& limits = {});
 
 }  // namespace adjoint::io
