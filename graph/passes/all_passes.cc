@@ -9,6 +9,7 @@
 #include "graph/passes/inline_calls.h"
 #include "graph/passes/loops.h"
 #include "graph/passes/pass.h"
+#include "graph/passes/pool_before_relu.h"
 #include "graph/passes/recognize.h"
 #include "graph/passes/scale_weights.h"
 #include "graph/passes/simplify.h"
