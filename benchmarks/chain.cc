@@ -5,7 +5,7 @@
 //   compiled_both/... the same with the gradient by b as well: every h is kept for it.
 //   hand_written/..., hand_written_both/...: the same arithmetic as loops over arrays.
 //
-// The counter "ns_per_link" is for a link of the chain, forward and backward together.
+// The counter "per_link" is the time for a link of the chain, forward and backward together.
 
 #include <cstdint>
 #include <memory>
@@ -34,8 +34,8 @@ using ops::Var;
 constexpr int64_t kElements = 64;
 
 void CountLinks(benchmark::State& state) {
-  state.counters["ns_per_link"] = benchmark::Counter(
-      static_cast<double>(state.range(0)) * 1e-9,
+  state.counters["per_link"] = benchmark::Counter(
+      static_cast<double>(state.range(0)),
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 

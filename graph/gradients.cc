@@ -81,7 +81,7 @@ class Sweep {
     }
     if (!node.op->vjp) return Error(id, "has no gradient rule");
     auto rule = node.op->vjp({graph_, node.inputs, outputs, cotangents, node.attrs, needs});
-    if (!rule.ok()) return Error(id, rule.status().message());
+    if (!rule.ok()) return Error(id, rule.status().message(), rule.status().code());
     ADJOINT_RETURN_IF_ERROR(graph_.status());
     if (rule->size() != node.inputs.size()) {
       return Error(id, absl::StrCat("its gradient rule answers for ", rule->size(), " inputs of ",
@@ -100,9 +100,10 @@ class Sweep {
     return absl::OkStatus();
   }
 
-  absl::Status Error(int id, absl::string_view what) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the gradient of ", graph_.NodeToString(id), ": ", what));
+  absl::Status Error(int id, absl::string_view what,
+                     absl::StatusCode code = absl::StatusCode::kInvalidArgument) const {
+    return absl::Status(code,
+                        absl::StrCat("the gradient of ", graph_.NodeToString(id), ": ", what));
   }
 
   Graph& graph_;
