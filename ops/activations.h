@@ -7,7 +7,7 @@
 namespace adjoint::ops {
 
 // Activation functions, element by element, of f32 or f64; NaN gives NaN. In f32 each errs by at
-// most 2 ulp (core/vec_math.h), Gelu by 1e-6 |x|.
+// most 2 ulp (core/vec_math.h).
 
 Var Relu(Operand x);     // max(x, 0); gradient 0 at 0, read off the output
 Var Tanh(Operand x);     // gradient 1 - out^2
