@@ -77,20 +77,24 @@ __attribute__((noinline)) void StoreTile(const TileCall& t, int64_t first, int r
 typedef int IntFour __attribute__((vector_size(16)));
 typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
 
-// Four rows of x, four elements of each, as columns: to[l * to_row + i] = x[i * x_row + l].
+// Four rows of four elements as columns: row i's element l becomes row l's element i.
+ADJOINT_INLINE void Turn(Four* rows) {
+  const Four s0 = __builtin_shuffle(rows[0], rows[1], (IntFour){0, 4, 1, 5});
+  const Four s1 = __builtin_shuffle(rows[0], rows[1], (IntFour){2, 6, 3, 7});
+  const Four s2 = __builtin_shuffle(rows[2], rows[3], (IntFour){0, 4, 1, 5});
+  const Four s3 = __builtin_shuffle(rows[2], rows[3], (IntFour){2, 6, 3, 7});
+  rows[0] = __builtin_shuffle(s0, s2, (IntFour){0, 1, 4, 5});
+  rows[1] = __builtin_shuffle(s0, s2, (IntFour){2, 3, 6, 7});
+  rows[2] = __builtin_shuffle(s1, s3, (IntFour){0, 1, 4, 5});
+  rows[3] = __builtin_shuffle(s1, s3, (IntFour){2, 3, 6, 7});
+}
+
+// The same in memory: to[l * to_row + i] = x[i * x_row + l].
 inline void TurnFour(const float* x, int64_t x_row, int64_t to_row, float* to) {
-  const Four r0 = *reinterpret_cast<const Four*>(x);
-  const Four r1 = *reinterpret_cast<const Four*>(x + x_row);
-  const Four r2 = *reinterpret_cast<const Four*>(x + 2 * x_row);
-  const Four r3 = *reinterpret_cast<const Four*>(x + 3 * x_row);
-  const Four s0 = __builtin_shuffle(r0, r1, (IntFour){0, 4, 1, 5});
-  const Four s1 = __builtin_shuffle(r0, r1, (IntFour){2, 6, 3, 7});
-  const Four s2 = __builtin_shuffle(r2, r3, (IntFour){0, 4, 1, 5});
-  const Four s3 = __builtin_shuffle(r2, r3, (IntFour){2, 6, 3, 7});
-  *reinterpret_cast<Four*>(to) = __builtin_shuffle(s0, s2, (IntFour){0, 1, 4, 5});
-  *reinterpret_cast<Four*>(to + to_row) = __builtin_shuffle(s0, s2, (IntFour){2, 3, 6, 7});
-  *reinterpret_cast<Four*>(to + 2 * to_row) = __builtin_shuffle(s1, s3, (IntFour){0, 1, 4, 5});
-  *reinterpret_cast<Four*>(to + 3 * to_row) = __builtin_shuffle(s1, s3, (IntFour){2, 3, 6, 7});
+  Four rows[4];
+  for (int i = 0; i < 4; ++i) rows[i] = *reinterpret_cast<const Four*>(x + i * x_row);
+  Turn(rows);
+  for (int l = 0; l < 4; ++l) *reinterpret_cast<Four*>(to + l * to_row) = rows[l];
 }
 
 namespace baseline {
