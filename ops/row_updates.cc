@@ -299,7 +299,7 @@ const OpDef& UpdateRowsOp() {
 
 RowGradient SumByRow(Operand indices, Operand updates, int64_t extent) {
   const std::vector<Var> sums = ApplyN(SumByRowOp(), {indices, updates}, Attrs{{"extent", extent}});
-  return {sums[0], sums[1]};
+  return {sums[0], sums.back()};  // of an error there is one
 }
 
 Var UpdateRows(Operand x, Operand rows, Operand values) {
