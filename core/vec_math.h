@@ -191,7 +191,7 @@ ADJOINT_INLINE float Log1p(float x) {
 }
 
 // What bounds the speed of a long formula is the length of its chain: a vector unit holds two or
-// three of its turns at once. So the functions below have one path for all arguments, and round as
+// three of its turns at once. So Tanh and Sigmoid have one path for all arguments, and round as
 // little as they can rather than correct afterwards.
 
 // e^2|x| = 2^n (1 + t), n >= 0, and the result is em1 / (em1 + 2) for em1 = e^2|x| - 1.
