@@ -74,16 +74,6 @@ std::vector<AttrDecl> PoolAttrs(std::vector<AttrDecl> others) {
   return WindowAttrs(std::move(others));
 }
 
-// Those attributes of a node that describe its windows.
-Attrs WindowOnly(const Attrs& attrs) {
-  Attrs window;
-  for (const char* name :
-       {"kernel", "strides", "pads_begin", "pads_end", "dilations", "ceil_mode", "channels_last"}) {
-    window.Set(name, *attrs.Find(name));
-  }
-  return window;
-}
-
 // Shape rules -----------------------------------------------------------------------------------
 
 absl::StatusOr<Shape> PooledShape(const TensorSpec& x, const Attrs& attrs) {
@@ -493,6 +483,15 @@ Var AdaptiveAveragePool(Operand x, const std::vector<int64_t>& out, bool channel
 }
 Var AdaptiveMaxPool(Operand x, const std::vector<int64_t>& out, bool channels_last) {
   return AdaptivePool(x, out, channels_last, /*max=*/true);
+}
+
+Attrs WindowOnly(const Attrs& attrs) {
+  Attrs window;
+  for (const char* name :
+       {"kernel", "strides", "pads_begin", "pads_end", "dilations", "ceil_mode", "channels_last"}) {
+    window.Set(name, *attrs.Find(name));
+  }
+  return window;
 }
 
 const OpDef& MaxPoolOp() {

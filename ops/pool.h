@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/attrs.h"
 #include "core/shape.h"
 #include "ops/op_def.h"
 #include "ops/var.h"
@@ -88,6 +89,9 @@ Var GlobalLpPool(Operand x, double p, bool channels_last = false, bool keepdims 
 // above 0. Where they are not multiples of `out`, equal maxima share the gradient.
 Var AdaptiveAveragePool(Operand x, const std::vector<int64_t>& out, bool channels_last = false);
 Var AdaptiveMaxPool(Operand x, const std::vector<int64_t>& out, bool channels_last = false);
+
+// Those attributes of a pooling that describe its windows.
+Attrs WindowOnly(const Attrs& pool);
 
 const OpDef& MaxPoolOp();
 const OpDef& MaxUnpoolOp();

@@ -24,16 +24,6 @@ bool IsZero(const Graph& graph, Var v) {
   return value.size() == 1 && value.ValueAt(0) == 0;
 }
 
-// The attributes of a pooling without that which asks for indices.
-Attrs WindowOf(const Attrs& pool) {
-  Attrs window;
-  for (const char* name :
-       {"kernel", "strides", "pads_begin", "pads_end", "dilations", "ceil_mode", "channels_last"}) {
-    window.Set(name, *pool.Find(name));
-  }
-  return window;
-}
-
 // The poolings of one value by equal windows, and, where the value is a relu's result that they can
 // be exchanged with, what computes the relu's gradient.
 struct Pooled {
@@ -75,7 +65,7 @@ class PoolFinder {
     if (node.op != &ops::MaxPoolOp()) return false;
     if (node.attrs.Has("indices") && node.attrs.At<std::string>("indices") != "plane") return false;
     return others.pools.empty() ||
-           WindowOf(node.attrs) == WindowOf(graph_.node(others.pools[0]).attrs);
+           ops::WindowOnly(node.attrs) == ops::WindowOnly(graph_.node(others.pools[0]).attrs);
   }
 
   bool IsGreaterThanZero(int id, int relu) const {
@@ -146,7 +136,7 @@ absl::StatusOr<Program> PoolBeforeRelu(const Program& program) {
       const Pooled& pooled = found[source];
       const Var x =
           rewriter.Map(pooled.after_relu ? from.node(source).inputs[0] : from.VarOf(source, 0));
-      Attrs attrs = WindowOf(from.node(id).attrs);
+      Attrs attrs = ops::WindowOnly(from.node(id).attrs);
       if (pooled.indices) attrs.Set("indices", std::string("plane"));
       ADJOINT_ASSIGN_OR_RETURN(std::vector<Var> outputs,
                                rewriter.Add(ops::MaxPoolOp(), {x}, std::move(attrs), id));
