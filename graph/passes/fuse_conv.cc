@@ -273,8 +273,9 @@ absl::Status AddWeightsGradient(const WeightsGradient& gradient, const Plans& pl
 absl::Status AddInputGradient(int id, const Plans& plans, Rewriter& rewriter) {
   const Graph& from = *rewriter.from().graph;
   const Node& node = from.node(id);
-  std::vector<Var> inputs = {rewriter.Map(node.inputs[1])};
-  for (Var v : from.node(node.inputs[0]).inputs) inputs.push_back(rewriter.Map(v));
+  const Node& unpool = from.node(node.inputs[0]);
+  std::vector<Var> inputs = {rewriter.Map(unpool.inputs[0]), rewriter.Map(node.inputs[1]),
+                             rewriter.Map(unpool.inputs[1])};
   Attrs attrs = node.attrs;
   attrs.Set("pool", plans.windows[node.inputs[0].node]);
   ADJOINT_ASSIGN_OR_RETURN(

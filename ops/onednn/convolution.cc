@@ -133,25 +133,22 @@ class ConvolutionPlanner {
     }
   }
 
-  // Whether oneDNN's own layout of maps, in blocks of channels, is so much faster than channels at
-  // the end that bringing a few images at a time there and back pays: for windows over many
-  // channels, 1.1 to 1.5 x on AVX2; not where the images are pooled at once, nor for 1x1 windows.
-  bool WantsBlocks() const {
-    constexpr int64_t kManyChannels = 32;
-    return c_.groups == 1 && Product(c_.kernel) > 1 && !c_.y_in_scratch &&
-           std::min(c_.in, c_.out) >= kManyChannels;
-  }
-
   // Maps as they lie in memory where that is as good: channels at the end.
   bool AddPlan(int64_t batch, int64_t out) {
+    using Maps = ConvolutionDescriber::Maps;
     const ConvolutionDescriber describer(c_, batch, out);
     ConvolutionPlan plan;
     plan.batch = batch;
     plan.out = out;
-    const bool as_they_lie = c_.channels_last && out == c_.out && !WantsBlocks() &&
-                             describer.Describe(true, &plan) &&
-                             absl::string_view(plan.implementation).substr(0, 4) != "gemm";
-    if (!as_they_lie && !describer.Describe(false, &plan)) return false;
+    bool made = false;
+    if (c_.x_block > 0 || c_.y_block > 0) {
+      made = describer.Describe(Maps::kInBlocks, &plan);
+    } else if (c_.channels_last && out == c_.out &&
+               (c_.y_in_scratch || !PrefersBlocks(c_.groups, c_.in, c_.out, Product(c_.kernel)))) {
+      made = describer.Describe(Maps::kAll, &plan) &&
+             absl::string_view(plan.implementation).substr(0, 4) != "gemm";
+    }
+    if (!made && !describer.Describe(Maps::kNone, &plan)) return false;
     kernel_->plans_.push_back(std::move(plan));
     return true;
   }
@@ -202,10 +199,25 @@ class ConvolutionPlanner {
   bool one_size_ = false;  // all chunks must have as many images
 };
 
+int64_t ChannelsABlock() {
+  static const bool wide = (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) &
+                            static_cast<unsigned>(dnnl_cpu_isa_avx512_core)) ==
+                           static_cast<unsigned>(dnnl_cpu_isa_avx512_core);
+  return wide ? 16 : 8;
+}
+
+bool PrefersBlocks(int64_t groups, int64_t in, int64_t out, int64_t window) {
+  constexpr int64_t kManyChannels = 32;
+  return groups == 1 && window > 1 && std::min(in, out) >= kManyChannels;
+}
+
 absl::StatusOr<std::unique_ptr<Kernel>> MakeConvolution(const ConvolutionConfig& config) {
   if (config.batch == 0 || config.in == 0 || config.out == 0 || Product(config.x) == 0 ||
       Product(config.y) == 0) {
     return std::unique_ptr<Kernel>();
+  }
+  for (const int64_t block : {config.x_block, config.y_block}) {
+    if (block != 0 && block != 8 && block != 16) return std::unique_ptr<Kernel>();
   }
   try {
     const OneThreadScope one_thread;

@@ -50,8 +50,14 @@ ConvolutionDescriber::ConvolutionDescriber(const ConvolutionConfig& c, int64_t b
       c.groups == 1 ? (two ? tag::oihw : tag::oidhw) : (two ? tag::goihw : tag::goidhw);
   const auto f32 = memory::data_type::f32;
   dims_ = {x, w, y};
-  plain_ = {memory::desc(x, f32, maps), memory::desc(w, f32, weights), memory::desc(y, f32, maps)};
-  if (out != c.out) {
+  auto blocks = [&](int64_t channels) {
+    return channels == 8 ? (two ? tag::nChw8c : tag::nCdhw8c)
+                         : (two ? tag::nChw16c : tag::nCdhw16c);
+  };
+  plain_ = {memory::desc(x, f32, c.x_block > 0 ? blocks(c.x_block) : maps),
+            memory::desc(w, f32, weights),
+            memory::desc(y, f32, c.y_block > 0 ? blocks(c.y_block) : maps)};
+  if (out != c.out && c.y_block == 0) {
     // A slice of the channels; there is one image.
     Dims strides = {1, 1};
     for (auto n : tail(c.y)) strides.push_back(n);
@@ -78,6 +84,7 @@ bool ConvolutionDescriber::Take(const PrimitiveDesc& pd,
     Operand& operand = plan->operands[t];
     operand.plain = plain_[t];
     operand.inner = inner[t];
+    operand.reorder = {};
     if (operand.plain == operand.inner) continue;
     const bool out = t == written;
     dnnl::primitive_attr attr;
@@ -92,12 +99,14 @@ bool ConvolutionDescriber::Take(const PrimitiveDesc& pd,
   return true;
 }
 
-bool ConvolutionDescriber::Describe(bool maps_as_they_are, ConvolutionPlan* plan) const {
+bool ConvolutionDescriber::Describe(Maps as_they_lie, ConvolutionPlan* plan) const {
+  const std::array<bool, kRoles> in_blocks = {c_.x_block > 0, false, c_.y_block > 0};
   std::array<memory::desc, kRoles> want;
   for (int t = 0; t < kRoles; ++t) {
-    want[t] = t != kW && maps_as_they_are
-                  ? plain_[t]
-                  : memory::desc(dims_[t], memory::data_type::f32, memory::format_tag::any);
+    const bool as_it_lies =
+        t != kW && (as_they_lie == Maps::kAll || (as_they_lie == Maps::kInBlocks && in_blocks[t]));
+    want[t] = as_it_lies ? plain_[t]
+                         : memory::desc(dims_[t], memory::data_type::f32, memory::format_tag::any);
   }
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);

@@ -18,9 +18,11 @@ class ConvolutionDescriber {
   // group. Keeps a reference to c.
   ConvolutionDescriber(const ConvolutionConfig& c, int64_t batch, int64_t out);
 
-  // Sets what `plan` runs, with maps as they lie in memory or as oneDNN likes them. False when
-  // oneDNN has no fast implementation. May throw dnnl::error.
-  bool Describe(bool maps_as_they_are, ConvolutionPlan* plan) const;
+  // Which maps are taken as they lie in memory; others as oneDNN likes them.
+  enum class Maps { kAll, kInBlocks, kNone };
+
+  // Sets what `plan` runs. False when oneDNN has no fast implementation. May throw dnnl::error.
+  bool Describe(Maps as_they_lie, ConvolutionPlan* plan) const;
 
  private:
   template <class PrimitiveDesc>

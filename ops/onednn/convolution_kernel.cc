@@ -30,7 +30,7 @@ ConvolutionKernel::Data ConvolutionKernel::DataOf(const KernelArgs& args) const 
   const bool no_y = config_.y_in_scratch;
   switch (config_.pass) {
     case ConvolutionPass::kInputGradient:
-      return no_y ? Data{{out, in(0), nullptr}, nullptr} : Data{{out, in(1), in(0)}, nullptr};
+      return {{out, in(1), no_y ? nullptr : in(0)}, nullptr};
     case ConvolutionPass::kWeightsGradient:
       return {{in(0), out, no_y ? nullptr : in(1)},
               config_.bias_gradient ? static_cast<char*>(args.outputs[1]) : nullptr};
@@ -119,8 +119,9 @@ size_t ConvolutionKernel::BlockBytes(Role t) const {
   const size_t channels = block_ * sizeof(float);
   if (t == kX || block_ == 0) return 0;
   if (t == kW) return channels * (weights_ / config_.out);
-  return config_.channels_last ? channels
-                               : channels * (image_bytes_[kY] / sizeof(float) / config_.out);
+  return config_.channels_last && config_.y_block == 0
+             ? channels
+             : channels * (image_bytes_[kY] / sizeof(float) / config_.out);
 }
 
 dnnl_status_t ConvolutionKernel::RunItem(int64_t index, int64_t part,

@@ -11,115 +11,25 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/parallel.h"
-#include "core/philox.h"
 #include "gmock/gmock.h"
 #include "graph/executable.h"
-#include "graph/gradients.h"
-#include "graph/graph.h"
 #include "gtest/gtest.h"
 #include "ops/activations.h"
 #include "ops/arithmetic.h"
 #include "ops/conv.h"
 #include "ops/pool.h"
 #include "ops/reduce.h"
+#include "tests/graph/conv_programs.h"
 
 namespace adjoint::graph {
 namespace {
 
-using ops::Var;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const std::vector<std::string> kConvPasses = {"pool_before_relu", "fuse_conv"};
-
-Tensor Random(DType dtype, const Shape& shape, uint64_t stream) {
-  Tensor t = Tensor::Empty({dtype, shape});
-  PhiloxEngine engine({7, stream, 0});
-  for (int64_t i = 0; i < t.size(); ++i) {
-    const float x = 2 * UniformFloat(engine()) - 1;
-    if (dtype == DType::kF32) {
-      t.mutable_data<float>()[i] = x;
-    } else {
-      t.mutable_data<double>()[i] = x;
-    }
-  }
-  return t;
-}
-
-// A network's outputs as a function of its inputs, the first of which is the image.
-struct Case {
-  std::string name;
-  std::vector<Shape> inputs;
-  std::function<Var(const std::vector<Var>&)> network;
-  // Kernels that the fused program must and must not run.
-  std::vector<std::string> runs, runs_not = {};
-  bool gradients = true;
-};
-
-Program BuildProgram(const Case& c, DType dtype) {
-  auto graph = std::make_shared<Graph>();
-  Program program{.name = "p", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
-  std::vector<Var> v;
-  for (const Shape& shape : c.inputs) {
-    const std::string name = absl::StrCat("x", v.size());
-    v.push_back(graph->Input(name, {dtype, shape}));
-    program.AddInput(name, v.back());
-  }
-  const Var y = c.network(v);
-  program.AddOutput("y", y);
-  if (c.gradients) {
-    for (Var g : Gradients(ops::Sum(ops::Square(y)), v)) program.AddOutput("g", g);
-  }
-  EXPECT_TRUE(graph->status().ok()) << graph->status();
-  return program;
-}
-
-struct Outcome {
-  std::vector<Tensor> outputs;
-  std::vector<std::string> kernels;
-};
-
-Outcome RunProgram(const Program& program, const std::vector<Tensor>& inputs,
-                   const std::vector<std::string>& disabled,
-                   const std::vector<std::string>& skip = {}) {
-  CompileOptions options;
-  options.passes.disabled = disabled;
-  options.skip_kernels = skip;
-  const auto exe = Executable::Compile(program, options);
-  EXPECT_TRUE(exe.ok()) << exe.status();
-  Outcome outcome;
-  if (!exe.ok()) return outcome;
-  for (const auto& step : (*exe)->Steps()) {
-    outcome.kernels.push_back(step.kernel);
-    if (absl::StrContains(step.kernel, "conv") && absl::StrContains(step.kernel, "/onednn")) {
-      EXPECT_FALSE(step.implementation.empty()) << step.node;
-    }
-  }
-  const auto workspace = (*exe)->NewWorkspace();
-  EXPECT_TRUE(workspace.ok());
-  const absl::Status status = (*exe)->Run(**workspace, inputs, nullptr, &outcome.outputs);
-  EXPECT_TRUE(status.ok()) << status;
-  return outcome;
-}
-
-// The largest difference beside the largest number.
-double Difference(const Tensor& a, const Tensor& b) {
-  double difference = 0, largest = 1e-30;
-  for (int64_t i = 0; i < a.size(); ++i) {
-    difference = std::max(difference, std::abs(a.ValueAt(i) - b.ValueAt(i)));
-    largest = std::max(largest, std::abs(a.ValueAt(i)));
-  }
-  return difference / largest;
-}
-
-ops::ConvOptions Last(std::vector<int64_t> pads = {}, int64_t groups = 1) {
-  return {.pads_begin = pads, .pads_end = pads, .groups = groups, .channels_last = true};
-}
-ops::PoolOptions PoolLast(std::vector<int64_t> strides = {}) {
-  return {.strides = std::move(strides), .channels_last = true};
-}
+const std::vector<std::string> kConvPasses = {"pool_before_relu", "fuse_conv", "propagate_layouts"};
 
 std::vector<Case> Cases() {
   std::vector<Case> cases;
@@ -268,12 +178,6 @@ std::vector<Case> Cases() {
   return cases;
 }
 
-std::vector<Tensor> InputsOf(const Case& c, DType dtype) {
-  std::vector<Tensor> inputs;
-  for (const Shape& shape : c.inputs) inputs.push_back(Random(dtype, shape, inputs.size()));
-  return inputs;
-}
-
 // A training step of convolution, relu, pooling, and a residual block.
 TEST(FuseConvTest, WhatThePassesMake) {
   const Case c = {"p",
@@ -345,7 +249,7 @@ TEST(FuseConvTest, WhatThePassesMake) {
   %16: add(%13 f32[2,2,2,4], %14 f32[2,2,2,4]) -> f32[2,2,2,4]
   %17: greater(%4.0 f32[2,2,2,4], %11 f32[]) -> bool[2,2,2,4]
   %18: where(%17 bool[2,2,2,4], %16 f32[2,2,2,4], %11 f32[]) -> f32[2,2,2,4]
-  %19: fused_conv_input_gradient(%1:x1 f32[4,3,3,3], %18 f32[2,2,2,4], %4.1 i32[2,2,2,4]){channels_last=true, dilations=[1,1], groups=1, pads_begin=[0,0], pads_end=[0,0], pool=[2,2,2,2], shape=[2,6,6,3], strides=[1,1]} -> f32[2,6,6,3]
+  %19: fused_conv_input_gradient(%18 f32[2,2,2,4], %1:x1 f32[4,3,3,3], %4.1 i32[2,2,2,4]){channels_last=true, dilations=[1,1], groups=1, pads_begin=[0,0], pads_end=[0,0], pool=[2,2,2,2], shape=[2,6,6,3], strides=[1,1]} -> f32[2,6,6,3]
   %20: fused_conv_weights_gradient(%0:x0 f32[2,6,6,3], %18 f32[2,2,2,4], %4.1 i32[2,2,2,4]){bias=true, channels_last=true, dilations=[1,1], groups=1, kernel=[3,3], pads_begin=[0,0], pads_end=[0,0], pool=[2,2,2,2], strides=[1,1]} -> f32[4,3,3,3], f32[4]
 )");
 }
