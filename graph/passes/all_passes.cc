@@ -10,6 +10,7 @@
 #include "graph/passes/loops.h"
 #include "graph/passes/pass.h"
 #include "graph/passes/pool_before_relu.h"
+#include "graph/passes/propagate_layouts.h"
 #include "graph/passes/recognize.h"
 #include "graph/passes/scale_weights.h"
 #include "graph/passes/simplify.h"
@@ -29,6 +30,7 @@ absl::Span<const Pass> AllPasses() {
       {"recognize", Recognize},
       {"pool_before_relu", PoolBeforeRelu},
       {"fuse_conv", FuseConv},
+      {"propagate_layouts", PropagateLayouts},
       {"fuse_matmul", FuseMatMul},
       {"fuse_cross_entropy", FuseCrossEntropy},
       {"fuse_elementwise", FuseElementwise},
