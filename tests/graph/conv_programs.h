@@ -25,7 +25,8 @@
 
 // Programs of convolutions for the tests of passes on them.
 
-namespace adjoint::graph {
+// A namespace of its own: run_program.h, in the same binary, has an Outcome with other members.
+namespace adjoint::graph::conv_programs {
 
 using ops::Var;
 
@@ -122,6 +123,6 @@ inline std::vector<Tensor> InputsOf(const Case& c, DType dtype) {
   return inputs;
 }
 
-}  // namespace adjoint::graph
+}  // namespace adjoint::graph::conv_programs
 
 #endif  // ADJOINT_TESTS_GRAPH_CONV_PROGRAMS_H_

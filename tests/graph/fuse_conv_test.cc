@@ -24,6 +24,7 @@
 namespace adjoint::graph {
 namespace {
 
+using namespace conv_programs;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;

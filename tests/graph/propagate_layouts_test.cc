@@ -25,6 +25,7 @@
 namespace adjoint::graph {
 namespace {
 
+using namespace conv_programs;
 using ::testing::HasSubstr;
 
 ops::ConvOptions First(std::vector<int64_t> pads = {}, int64_t groups = 1) {
