@@ -1,10 +1,16 @@
 #include "core/parallel.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <thread>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "core/philox.h"
+#include "core/thread_cores.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -64,6 +70,76 @@ TEST(ParallelSettingTest, AtLeastOneThread) {
   EXPECT_EQ(NumThreads(), 1);
   SetNumThreads(2);
   EXPECT_EQ(NumThreads(), 2);
+}
+
+// Runs jobs of two parts, each on a thread of its own, until `seen` says true at the end of the
+// worker's. Its argument is the core that the caller's part ran on.
+bool RunUntil(absl::FunctionRef<bool(int owner_core)> seen, absl::Duration limit) {
+  const pthread_t owner = pthread_self();
+  std::atomic<bool> done = false;
+  for (const absl::Time end = absl::Now() + limit; !done && absl::Now() < end;) {
+    std::atomic<int> started = 0, owner_core = -1;
+    ParallelFor(2, [&](int64_t) {
+      const bool mine = pthread_equal(pthread_self(), owner);
+      if (mine) owner_core = ThisCore();
+      ++started;
+      const absl::Time begin = absl::Now();
+      while (started < 2 || absl::Now() - begin < absl::Microseconds(300)) {
+      }
+      if (!mine && seen(owner_core)) done = true;
+    });
+  }
+  return done;
+}
+
+TEST(ParallelCoresTest, WorkersKeepOffTheCallersCore) {
+  const CoreSet all = CoresOf(pthread_self());
+  if (all.size() < 2) GTEST_SKIP() << "there is one core";
+  SetNumThreads(2);
+  EXPECT_TRUE(RunUntil(
+      [&](int owner_core) {
+        const CoreSet cores = CoresOf(pthread_self());
+        return cores.size() + 1 == all.size() && !cores.Contains(owner_core);
+      },
+      absl::Seconds(10)));
+  EXPECT_EQ(CoresOf(pthread_self()).size(), all.size()) << "the caller's own are left alone";
+}
+
+// Threads that compute on all cores but the caller's.
+class BusyCores {
+ public:
+  BusyCores() : cores_(CoresOf(pthread_self())) {
+    cores_.Remove(ThisCore());
+    for (size_t i = 0; i < 2 * cores_.size(); ++i) {
+      threads_.emplace_back([this] {
+        SetCores(pthread_self(), cores_);
+        while (!stop_) {
+        }
+      });
+    }
+  }
+  ~BusyCores() {
+    stop_ = true;
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  CoreSet cores_;
+  std::atomic<bool> stop_ = false;
+  std::vector<std::thread> threads_;
+};
+
+TEST(ParallelCoresTest, WorkerThatWaitsForABusyCoreIsMovedToTheCallers) {
+  if (CoresOf(pthread_self()).size() < 2) GTEST_SKIP() << "there is one core";
+  SetNumThreads(2);
+  const BusyCores busy;
+  // A part that is at work when its thread loses the core, and whose owner has nothing left to do.
+  EXPECT_TRUE(RunUntil(
+      [](int owner_core) {
+        const CoreSet cores = CoresOf(pthread_self());
+        return cores.size() == 1 && cores.Contains(owner_core);
+      },
+      absl::Seconds(60)));
 }
 
 // Known answers of the authors' Random123 library, kat_vectors, philox4x32 with 10 rounds.
