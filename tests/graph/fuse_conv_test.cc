@@ -10,7 +10,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "core/parallel.h"
 #include "gmock/gmock.h"
 #include "graph/executable.h"
 #include "gtest/gtest.h"
@@ -20,6 +19,7 @@
 #include "ops/pool.h"
 #include "ops/reduce.h"
 #include "tests/graph/conv_programs.h"
+#include "tests/graph/run_program.h"
 
 namespace adjoint::graph {
 namespace {
@@ -287,20 +287,10 @@ TEST(FuseConvTest, TheReferenceKernelsAgree) {
 }
 
 TEST(FuseConvTest, BitsDoNotDependOnThreads) {
-  const int before = NumThreads();
   for (const Case& c : Cases()) {
     SCOPED_TRACE(c.name);
-    const Program program = BuildProgram(c, DType::kF32);
-    const std::vector<Tensor> inputs = InputsOf(c, DType::kF32);
-    SetNumThreads(1);
-    const Outcome one = RunProgram(program, inputs, {});
-    SetNumThreads(2);
-    const Outcome two = RunProgram(program, inputs, {});
-    for (size_t i = 0; i < one.outputs.size(); ++i) {
-      EXPECT_TRUE(BitwiseEqual(one.outputs[i], two.outputs[i])) << "output " << i;
-    }
+    ExpectBitsDoNotDependOnThreads(BuildProgram(c, DType::kF32), InputsOf(c, DType::kF32));
   }
-  SetNumThreads(before);
 }
 
 TEST(FuseConvTest, NaNsStay) {

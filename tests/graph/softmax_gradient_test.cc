@@ -61,7 +61,7 @@ TEST(SoftmaxGradientTest, AgreesWithTheSeparateOpsToRounding) {
       EXPECT_THAT(fused.kernels, Contains(kStep));
       // Nobody else reads the softmax: then there is none.
       EXPECT_EQ(std::count(fused.kernels.begin(), fused.kernels.end(), kSoftmax), probabilities);
-      const Outcome two = RunProgram(program, inputs, {}, 2);
+      const Outcome two = RunProgram(program, inputs, {}, {.threads = 2});
       for (size_t i = 0; i < apart.outputs.size(); ++i) {
         EXPECT_LE(Difference(apart.outputs[i], fused.outputs[i]), 2e-6) << i;
         EXPECT_TRUE(BitwiseEqual(fused.outputs[i], two.outputs[i])) << i;
@@ -75,7 +75,7 @@ TEST(SoftmaxGradientTest, AgreesWithTheSeparateOpsToRounding) {
 TEST(SoftmaxGradientTest, ALargeResultHasTheBitsOfItsRows) {
   const TensorSpec large{DType::kF32, {9001, 1000}};
   const std::vector<Tensor> inputs = Inputs(large);
-  const Outcome whole = RunProgram(Make(large, false), inputs, {}, 2);
+  const Outcome whole = RunProgram(Make(large, false), inputs, {}, {.threads = 2});
   const Program few = Make({DType::kF32, {3, 1000}}, false);
   for (const int64_t row : {0, 4500, 8998}) {
     const Outcome rows =
