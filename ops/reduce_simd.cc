@@ -15,7 +15,8 @@ namespace {
 constexpr int64_t kLanes = 32;
 constexpr int64_t kRun = 64 * kLanes;  // elements of a row reduced in lanes
 constexpr int64_t kRows = 64;          // rows reduced in lanes
-constexpr int64_t kStrip = 1024;       // columns walked together
+constexpr int64_t kStrip = 2048;       // columns walked together
+constexpr int64_t kJoined = 512;       // partial results joined together
 constexpr int64_t kGrain = 1 << 16;    // elements a part, about
 
 // How one reduction of T proceeds: a lane takes at most 64 elements by Next, beginning with kFirst;
@@ -150,7 +151,8 @@ struct ColumnLoop {
   }
 };
 
-// A sum of eight rows in pairs waits for fewer additions than a chain.
+// A sum of four rows in pairs waits for fewer additions than a chain. Eight rows at once are
+// slower: where rows are a power of two apart, they leave no room in the first cache for the sums.
 template <typename T>
 struct ColumnLoop<SumOf<T>> {
   using Lane = typename SumOf<T>::Lane;
@@ -162,13 +164,12 @@ struct ColumnLoop<SumOf<T>> {
       const int64_t last = first + kRows < rows ? first + kRows : rows;
       for (int64_t j = 0; j < width; ++j) sum[j] = 0;
       int64_t i = first;
-      for (; i + 8 <= last; i += 8) {
+      for (; i + 4 <= last; i += 4) {
         const T* __restrict r = x + i * stride;
         for (int64_t j = 0; j < width; ++j) {
           const T* c = r + j;
           const Lane c0 = c[0], c1 = c[stride], c2 = c[2 * stride], c3 = c[3 * stride];
-          const Lane c4 = c[4 * stride], c5 = c[5 * stride], c6 = c[6 * stride], c7 = c[7 * stride];
-          sum[j] += ((c0 + c1) + (c2 + c3)) + ((c4 + c5) + (c6 + c7));
+          sum[j] += (c0 + c1) + (c2 + c3);
         }
       }
       for (; i < last; ++i) {
@@ -238,18 +239,30 @@ struct Stage {
       }
     });
     if (runs == 1) return;
-    for (int64_t o = 0; o < outer; ++o) {
-      for (int64_t j = 0; j < inner; ++j) {
-        Total total = P::kStart;
-        for (int64_t r = 0; r < runs; ++r) {
-          total = P::Join(total, partials[(o * runs + r) * inner + j]);
-        }
-        y[o * inner + j] = Finished(total);
-      }
-    }
+    JoinPartials(partials, y);
   }
 
  private:
+  // By rows of partial results, which lie as far apart as to be in each other's way in caches.
+  void JoinPartials(const Total* partials, T* y) const {
+    const int64_t width = std::min(inner, kJoined);
+    const int64_t pieces = (inner + width - 1) / width;
+    const int64_t grain = std::max<int64_t>(1, kGrain / (runs * width));
+    ParallelForRange(outer * pieces, grain, [&](int64_t begin, int64_t end) {
+      Total total[kJoined];
+      for (int64_t piece = begin; piece < end; ++piece) {
+        const int64_t o = piece / pieces, first = piece % pieces * width;
+        const int64_t n = std::min(width, inner - first);
+        std::fill_n(total, n, P::kStart);
+        for (int64_t r = 0; r < runs; ++r) {
+          const Total* partial = partials + (o * runs + r) * inner + first;
+          for (int64_t j = 0; j < n; ++j) total[j] = P::Join(total[j], partial[j]);
+        }
+        for (int64_t j = 0; j < n; ++j) y[o * inner + first + j] = Finished(total[j]);
+      }
+    });
+  }
+
   // Whole rows, each in one part.
   void ExecuteRows(const T* x, T* y) const {
     static const auto rows_loop = Simd<RowsLoop<P>>::Select();
