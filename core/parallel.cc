@@ -10,15 +10,17 @@
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "core/thread_cores.h"
 
 namespace adjoint {
 namespace {
 
-// How often a worker looks for work before it sleeps: some 100 microseconds. What one thread does
-// between two large nodes of a training step takes less, and waking a worker costs as much: on an
-// idle machine the way to its core, beside a busy process a place in the line for one.
-constexpr int kWorkerSpins = 8192;
+// How often a worker looks for work before it sleeps: some 25 microseconds, and some 100 while
+// another process is at work on a core, when a worker that wakes up waits in the line for one.
+constexpr int kWorkerSpins = 2048;
+constexpr int kWorkerSpinsCrowded = 8192;
 
 // How often the owner of a job looks whether the workers are done before it looks at the workers,
 // then between two such looks, and how often it looks at them so before it sleeps in between. Some
@@ -26,6 +28,13 @@ constexpr int kWorkerSpins = 8192;
 constexpr int kOwnerSpins = 2048;
 constexpr int kSpinsALook = 1024;
 constexpr int kLooksAwake = 64;
+
+// What shows that another process is at work on a core: that workers had to wait for one twice
+// within a while, or came to none of so many jobs. That it is gone: nothing of it for a longer
+// while.
+constexpr absl::Duration kCrowdedAgain = absl::Milliseconds(50);
+constexpr int kCrowdedMissed = 16;
+constexpr absl::Duration kCrowdedLast = absl::Milliseconds(250);
 
 void Pause() {
 #if defined(__x86_64__)
@@ -45,8 +54,9 @@ void Pause() {
 // Where another process keeps a core busy, the kernel's scheduler alone would give the job little
 // more than one core: it wakes a worker on its owner's core, where it waits for as long as the
 // owner computes, and lets the owner wait for a worker whose core the other process has for the
-// next milliseconds. So workers keep off their owner's core while it computes, and a worker that
-// waits for a core when the owner has nothing left to do is moved to the owner's.
+// next milliseconds. So a worker that waits for a core when the owner has nothing left to do is
+// moved to the owner's, and while there are signs of such a process, workers keep off their owner's
+// core as long as it computes.
 class Pool {
  public:
   explicit Pool(int workers) : workers_(workers) {
@@ -61,7 +71,8 @@ class Pool {
   }
 
   void Run(int64_t parts, absl::FunctionRef<void(int64_t)> fn) {
-    KeepOffThisCore();
+    PlaceWorkers();
+    came_.store(false, std::memory_order_relaxed);
     job_ = &fn;
     parts_ = parts;
     next_.store(0, std::memory_order_relaxed);
@@ -71,15 +82,35 @@ class Pool {
     ClaimParts();
     open_.store(false);
     WaitForWorkers();
+    missed_ = came_.load(std::memory_order_relaxed) ? 0 : missed_ + 1;
+    if (missed_ >= kCrowdedMissed || SharedThisCore()) {
+      missed_ = 0;
+      crowded_ = true;
+      last_sign_ = absl::Now();
+    }
   }
 
  private:
+  static constexpr int kNone = -1, kMoved = -2;
+
   struct Worker {
     std::thread thread;
     std::atomic<bool> working{false};
+    std::atomic<int> core{kNone};    // on which it came to the job
     std::atomic<bool> moved{false};  // to the owner's core, where it sleeps as soon as it is done
     int64_t processor_time = 0;      // when the owner last looked
   };
+
+  // Whether a worker came to the job on this thread's core, where nobody had moved it.
+  bool SharedThisCore() {
+    if (!cores_for_all_) return false;
+    const int core = ThisCore();
+    bool shared = false;
+    for (Worker& worker : workers_) {
+      if (worker.core.exchange(kNone, std::memory_order_relaxed) == core) shared = true;
+    }
+    return shared && core >= 0 && kept_off_ != kMoved;
+  }
 
   void ClaimParts() {
     for (int64_t part; (part = next_.fetch_add(1, std::memory_order_relaxed)) < parts_;) {
@@ -87,13 +118,15 @@ class Pool {
     }
   }
 
-  // Lets no worker use the core that this thread computes on, where there are cores for all.
-  void KeepOffThisCore() {
-    const int core = ThisCore();
-    if (core == kept_off_) return;
-    kept_off_ = core;
+  // While it is crowded and there are cores for all, on other cores than this thread's; else
+  // wherever the kernel wants them.
+  void PlaceWorkers() {
+    if (crowded_ && absl::Now() - last_sign_ > kCrowdedLast) crowded_ = false;
+    const int off = crowded_ ? ThisCore() : kNone;
+    if (off == kept_off_) return;
+    kept_off_ = off;
     CoreSet cores = CoresOf(pthread_self());
-    if (cores.size() > workers_.size()) cores.Remove(core);
+    if (cores.size() > workers_.size()) cores.Remove(off);
     for (Worker& worker : workers_) SetCores(worker.thread.native_handle(), cores);
   }
 
@@ -128,20 +161,31 @@ class Pool {
       worker.moved = any = true;
       SetCores(thread, CoreSet::Only(ThisCore()));
     }
-    if (any) kept_off_ = -1;
+    if (any) {
+      kept_off_ = kMoved;
+      const absl::Time now = absl::Now();
+      if (now - last_sign_ < kCrowdedAgain) crowded_ = true;
+      last_sign_ = now;
+    }
     return any;
   }
 
   void Work(Worker& self);
 
   std::vector<Worker> workers_;
+  const bool cores_for_all_ = std::thread::hardware_concurrency() > workers_.size();
   std::atomic<bool> stop_{false};
   std::atomic<uint32_t> generation_{0};  // raised for every job; workers sleep on it
   std::atomic<int> participants_{0};
   std::atomic<bool> open_{false};
   const absl::FunctionRef<void(int64_t)>* job_ = nullptr;
   int64_t parts_ = 0;
-  int kept_off_ = -1;  // the core that no worker may use, of its owner; -1: they may use all
+  std::atomic<bool> came_{false};     // a worker, to the job
+  std::atomic<bool> crowded_{false};  // written by the owner
+  int missed_ = 0;                    // jobs in a row that no worker came to
+  absl::Time last_sign_ = absl::InfinitePast();
+  // Where the workers are: off this core, anywhere, or on one that an owner moved some to.
+  int kept_off_ = kNone;
   alignas(64) std::atomic<int64_t> next_{0};
 };
 
@@ -152,9 +196,10 @@ void Pool::Work(Worker& self) {
   inside_pool = true;
   uint32_t seen = 0;
   while (true) {
-    int spins = self.moved.exchange(false) ? kWorkerSpins : 0;
+    int spins = self.moved.exchange(false) ? 0 : crowded_ ? kWorkerSpinsCrowded : kWorkerSpins;
     while (generation_.load() == seen) {
-      if (++spins < kWorkerSpins) {
+      if (spins > 0) {
+        --spins;
         Pause();
       } else {
         generation_.wait(seen);
@@ -164,7 +209,11 @@ void Pool::Work(Worker& self) {
     if (stop_) return;
     self.working = true;
     participants_.fetch_add(1);
-    if (open_.load()) ClaimParts();
+    if (open_.load()) {
+      came_.store(true, std::memory_order_relaxed);
+      self.core.store(ThisCore(), std::memory_order_relaxed);
+      ClaimParts();
+    }
     self.working = false;
     if (participants_.fetch_sub(1) == 1) participants_.notify_all();
   }

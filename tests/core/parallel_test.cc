@@ -72,37 +72,20 @@ TEST(ParallelSettingTest, AtLeastOneThread) {
   EXPECT_EQ(NumThreads(), 2);
 }
 
-// Runs jobs of two parts, each on a thread of its own, until `seen` says true at the end of the
-// worker's. Its argument is the core that the caller's part ran on.
+// Runs jobs of two parts until `seen` says true at the end of one that a worker ran. Its argument
+// is the core that the caller began on.
 bool RunUntil(absl::FunctionRef<bool(int owner_core)> seen, absl::Duration limit) {
   const pthread_t owner = pthread_self();
   std::atomic<bool> done = false;
   for (const absl::Time end = absl::Now() + limit; !done && absl::Now() < end;) {
-    std::atomic<int> started = 0, owner_core = -1;
+    const int owner_core = ThisCore();
     ParallelFor(2, [&](int64_t) {
-      const bool mine = pthread_equal(pthread_self(), owner);
-      if (mine) owner_core = ThisCore();
-      ++started;
-      const absl::Time begin = absl::Now();
-      while (started < 2 || absl::Now() - begin < absl::Microseconds(300)) {
+      for (const absl::Time begin = absl::Now(); absl::Now() - begin < absl::Microseconds(300);) {
       }
-      if (!mine && seen(owner_core)) done = true;
+      if (!pthread_equal(pthread_self(), owner) && seen(owner_core)) done = true;
     });
   }
   return done;
-}
-
-TEST(ParallelCoresTest, WorkersKeepOffTheCallersCore) {
-  const CoreSet all = CoresOf(pthread_self());
-  if (all.size() < 2) GTEST_SKIP() << "there is one core";
-  SetNumThreads(2);
-  EXPECT_TRUE(RunUntil(
-      [&](int owner_core) {
-        const CoreSet cores = CoresOf(pthread_self());
-        return cores.size() + 1 == all.size() && !cores.Contains(owner_core);
-      },
-      absl::Seconds(10)));
-  EXPECT_EQ(CoresOf(pthread_self()).size(), all.size()) << "the caller's own are left alone";
 }
 
 // Threads that compute on all cores but the caller's.
@@ -128,6 +111,24 @@ class BusyCores {
   std::atomic<bool> stop_ = false;
   std::vector<std::thread> threads_;
 };
+
+TEST(ParallelCoresTest, WorkersKeepOffTheCallersCoreWhileOthersAreBusy) {
+  const CoreSet all = CoresOf(pthread_self());
+  if (all.size() < 2) GTEST_SKIP() << "there is one core";
+  SetNumThreads(2);
+  const auto kept_off = [&](int owner_core) {
+    const CoreSet cores = CoresOf(pthread_self());
+    return cores.size() + 1 == all.size() && !cores.Contains(owner_core);
+  };
+  {
+    const BusyCores busy;
+    EXPECT_TRUE(RunUntil(kept_off, absl::Seconds(60)));
+  }
+  // And not for long.
+  EXPECT_TRUE(RunUntil([&](int) { return CoresOf(pthread_self()).size() == all.size(); },
+                       absl::Seconds(60)));
+  EXPECT_EQ(CoresOf(pthread_self()).size(), all.size()) << "the caller's own are left alone";
+}
 
 TEST(ParallelCoresTest, WorkerThatWaitsForABusyCoreIsMovedToTheCallers) {
   if (CoresOf(pthread_self()).size() < 2) GTEST_SKIP() << "there is one core";
