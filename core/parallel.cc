@@ -82,12 +82,7 @@ class Pool {
     ClaimParts();
     open_.store(false);
     WaitForWorkers();
-    missed_ = came_.load(std::memory_order_relaxed) ? 0 : missed_ + 1;
-    if (missed_ >= kCrowdedMissed || SharedThisCore()) {
-      missed_ = 0;
-      crowded_ = true;
-      last_sign_ = absl::Now();
-    }
+    LookForSigns();
   }
 
  private:
@@ -100,6 +95,15 @@ class Pool {
     std::atomic<bool> moved{false};  // to the owner's core, where it sleeps as soon as it is done
     int64_t processor_time = 0;      // when the owner last looked
   };
+
+  // Of another process, after a job.
+  void LookForSigns() {
+    missed_ = came_.load(std::memory_order_relaxed) ? 0 : missed_ + 1;
+    if (missed_ < kCrowdedMissed && !SharedThisCore()) return;
+    missed_ = 0;
+    crowded_ = true;
+    last_sign_ = absl::Now();
+  }
 
   // Whether a worker came to the job on this thread's core, where nobody had moved it.
   bool SharedThisCore() {
