@@ -9,9 +9,9 @@ namespace adjoint {
 
 // The process's one pool of worker threads. Work is cut into parts by its shape alone, or so that
 // the cut cannot show: results do not depend on the number of threads. Threads claim parts in
-// order. Workers sleep when there is nothing to do, after a spin of some 100 microseconds. The pool
-// tells the kernel which cores its workers may use, never the caller, and stays within the
-// caller's, so that a busy neighbour process costs its share of the cores and no more.
+// order. Workers sleep when there is nothing to do, after a spin of some 25 microseconds. While
+// another process keeps a core busy, they spin for 100, and the pool tells the kernel which of the
+// caller's cores they may use, so that it costs its share of the cores and no more.
 
 // Threads that ParallelFor may use, the caller included. At first the number of cores this process
 // may run on.
