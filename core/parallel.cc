@@ -29,9 +29,9 @@ constexpr int kOwnerSpins = 2048;
 constexpr int kSpinsALook = 1024;
 constexpr int kLooksAwake = 64;
 
-// What shows that another process is at work on a core: that workers had to wait for one twice
-// within a while, or came to none of so many jobs. That it is gone: nothing of it for a longer
-// while.
+// What shows that another process is at work on a core: a worker that came to a job on its owner's
+// core, or had to wait for one twice within a while, or so many jobs in a row that none came to.
+// That it is gone: nothing of this for a longer while.
 constexpr absl::Duration kCrowdedAgain = absl::Milliseconds(50);
 constexpr int kCrowdedMissed = 16;
 constexpr absl::Duration kCrowdedLast = absl::Milliseconds(250);
@@ -72,7 +72,6 @@ class Pool {
 
   void Run(int64_t parts, absl::FunctionRef<void(int64_t)> fn) {
     PlaceWorkers();
-    came_.store(false, std::memory_order_relaxed);
     job_ = &fn;
     parts_ = parts;
     next_.store(0, std::memory_order_relaxed);
@@ -86,34 +85,31 @@ class Pool {
   }
 
  private:
-  static constexpr int kNone = -1, kMoved = -2;
+  static constexpr int kNone = -1, kMoved = -2, kAway = -3;
 
   struct Worker {
     std::thread thread;
     std::atomic<bool> working{false};
-    std::atomic<int> core{kNone};    // on which it came to the job
+    std::atomic<int> core{kAway};    // on which it came to the job
     std::atomic<bool> moved{false};  // to the owner's core, where it sleeps as soon as it is done
     int64_t processor_time = 0;      // when the owner last looked
   };
 
-  // Of another process, after a job.
+  // Of another process, after a job. A worker on this thread's core is none where it was moved.
   void LookForSigns() {
-    missed_ = came_.load(std::memory_order_relaxed) ? 0 : missed_ + 1;
-    if (missed_ < kCrowdedMissed && !SharedThisCore()) return;
+    const int core = ThisCore();
+    bool came = false, shared = false;
+    for (Worker& worker : workers_) {
+      const int on = worker.core.exchange(kAway, std::memory_order_relaxed);
+      came = came || on != kAway;
+      shared = shared || (on == core && core >= 0);
+    }
+    missed_ = came ? 0 : missed_ + 1;
+    shared = shared && cores_for_all_ && kept_off_ != kMoved;
+    if (missed_ < kCrowdedMissed && !shared) return;
     missed_ = 0;
     crowded_ = true;
     last_sign_ = absl::Now();
-  }
-
-  // Whether a worker came to the job on this thread's core, where nobody had moved it.
-  bool SharedThisCore() {
-    if (!cores_for_all_) return false;
-    const int core = ThisCore();
-    bool shared = false;
-    for (Worker& worker : workers_) {
-      if (worker.core.exchange(kNone, std::memory_order_relaxed) == core) shared = true;
-    }
-    return shared && core >= 0 && kept_off_ != kMoved;
   }
 
   void ClaimParts() {
@@ -184,7 +180,6 @@ class Pool {
   std::atomic<bool> open_{false};
   const absl::FunctionRef<void(int64_t)>* job_ = nullptr;
   int64_t parts_ = 0;
-  std::atomic<bool> came_{false};     // a worker, to the job
   std::atomic<bool> crowded_{false};  // written by the owner
   int missed_ = 0;                    // jobs in a row that no worker came to
   absl::Time last_sign_ = absl::InfinitePast();
@@ -214,7 +209,6 @@ void Pool::Work(Worker& self) {
     self.working = true;
     participants_.fetch_add(1);
     if (open_.load()) {
-      came_.store(true, std::memory_order_relaxed);
       self.core.store(ThisCore(), std::memory_order_relaxed);
       ClaimParts();
     }
