@@ -36,11 +36,17 @@ constexpr int kMostRows = 12;
 // page of its own, and nothing else would fetch the next line of each in time.
 constexpr int64_t kAhead = 32;
 
+// Operands are copied from as many neighbours of a row at once, panels or tiles: the caches fetch
+// ahead along a row, but not from row to row.
+constexpr int kTogether = 4;
+constexpr int kTilesTogether = 8;
+
 struct TileSet {
   int panel;
   int max_rows;
   TileFn tiles[kMostRows + 1][2][2];  // [rows][a along k][packs b]
   void (*pack_rows)(const float* b, int64_t b_row, int64_t k, int64_t width, float* to);
+  void (*pack_panels)(const float* b, int64_t b_row, int64_t k, float* to);
   void (*pack_columns)(const float* b, int64_t b_col, int64_t k, int64_t width, float* to);
   void (*row_times_rows)(const float* x, const float* b, int64_t b_row, int64_t k, int64_t n,
                          float* y);
@@ -158,19 +164,27 @@ struct RowTiles {
   int64_t taller;  // tiles at the front with a row more
 };
 
+// Tiles of a whose columns are contiguous, one below the other: to[l * rows + i] of each.
+void PackTilesOfColumns(const float* __restrict a, int64_t a_col, int64_t tiles, int64_t rows,
+                        int64_t k, float* __restrict to) {
+  const int64_t width = tiles * rows;
+  for (int64_t l = 0; l < k; ++l, a += a_col, to += rows) {
+    for (int64_t i = 0; i < width; i += kAlign) __builtin_prefetch(a + 8 * a_col + i);
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const float* const x = a + tile * rows;
+      float* const y = to + tile * rows * k;
+      const auto copy_four = [&](int64_t i) {
+        *reinterpret_cast<Four*>(y + i) = *reinterpret_cast<const Four*>(x + i);
+      };
+      for (int64_t i = 0; i + 4 < rows; i += 4) copy_four(i);
+      copy_four(rows - 4);  // overlaps those before
+    }
+  }
+}
+
 // to[l * rows + i] = a[i * a_row + l * a_col].
 void PackTile(const float* __restrict a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k,
               float* __restrict to) {
-  if (a_row == 1 && rows >= 4) {  // the last four overlap those before them
-    const auto copy_four = [](const float* x, float* y) {
-      *reinterpret_cast<Four*>(y) = *reinterpret_cast<const Four*>(x);
-    };
-    for (int64_t l = 0; l < k; ++l, a += a_col, to += rows) {
-      for (int64_t i = 0; i + 4 < rows; i += 4) copy_four(a + i, to + i);
-      copy_four(a + rows - 4, to + rows - 4);
-    }
-    return;
-  }
   if (a_col != 1) {
     for (int64_t l = 0; l < k; ++l, a += a_col, to += rows) {
       for (int64_t i = 0; i < rows; ++i) to[i] = a[i * a_row];
@@ -192,6 +206,22 @@ void PackTile(const float* __restrict a, int64_t a_row, int64_t a_col, int64_t r
   }
   for (; l < k; ++l) {
     for (int64_t i = 0; i < rows; ++i) to[l * rows + i] = a[i * a_row + l];
+  }
+}
+
+// Tiles first .. last - 1, all of one height, to `to`.
+void PackTiles(const float* a, int64_t a_row, int64_t a_col, const RowTiles& tiles, int64_t first,
+               int64_t last, int64_t k, float* to) {
+  for (int64_t i = first; i < last;) {
+    const int64_t row = tiles.Begin(i), rows = tiles.Height(i);
+    if (a_row == 1 && rows >= 4) {
+      const int64_t count = std::min<int64_t>(kTilesTogether, last - i);
+      PackTilesOfColumns(a + row, a_col, count, rows, k, to + row * k);
+      i += count;
+    } else {
+      PackTile(a + row * a_row, a_row, a_col, rows, k, to + row * k);
+      ++i;
+    }
   }
 }
 
@@ -236,10 +266,8 @@ void MultiplyBlock(const BlockCall& block, const GemmBlocking& blocking) {
   const int64_t panels = CeilDiv(block.n, panel);
   const RowTiles tiles(block.m, set.max_rows);
   if (blocking.pack_a) {
-    for (int64_t i = 0; i < tiles.count; ++i) {
-      PackTile(x.a + tiles.Begin(i) * x.a_row, x.a_row, x.a_col, tiles.Height(i), k,
-               block.a_pack + tiles.Begin(i) * k);
-    }
+    PackTiles(x.a, x.a_row, x.a_col, tiles, 0, tiles.taller, k, block.a_pack);
+    PackTiles(x.a, x.a_row, x.a_col, tiles, tiles.taller, tiles.count, k, block.a_pack);
   }
   // Tiles first .. last - 1, all of one height, under panel p. `packs`: they are the first to meet
   // it.
@@ -342,9 +370,16 @@ void Gemm(int64_t m, int64_t n, int64_t k, const GemmOperands& x, const GemmBloc
 void PackRight(int64_t first, int64_t last, int64_t n, int64_t kc, int64_t l, const GemmOperands& x,
                float* to) {
   const int64_t panel = GemmPanel();
-  for (int64_t p = first; p < last; ++p) {
+  const float* const b = x.b + l * x.b_row;
+  int64_t p = first;
+  if (x.b_col == 1) {
+    for (; p + kTogether <= last && (p + kTogether) * panel <= n; p += kTogether) {
+      TheTiles().pack_panels(b + p * panel, x.b_row, kc, to + p * panel * kc);
+    }
+  }
+  for (; p < last; ++p) {
     const int64_t column = p * panel, width = std::min(panel, n - column);
-    PackPanel(x.b + column * x.b_col + l * x.b_row, x, kc, width, to + column * kc);
+    PackPanel(b + column * x.b_col, x, kc, width, to + column * kc);
   }
 }
 
