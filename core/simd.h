@@ -28,10 +28,12 @@
 //    the linker, which merges inline functions of one name, never puts one in place of another.
 //    Compiling whole files with -mavx2 has no such guarantee. Do not use `#pragma GCC target`.
 // 3. The file is compiled with ADJOINT_KERNEL_COPTS of //third_party:adjoint.bzl:
-//      -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fno-thread-jumps
-//    Loops then vectorise when their bodies are free of branches: write selects, `c ? a : b` with
-//    both sides computed (jump threading would split the paths again). Mark pointers __restrict, as
-//    function parameters.
+//      -O2 -ftree-vectorize -fvect-cost-model=dynamic -fno-math-errno -fno-trapping-math
+//      -ffp-contract=off -fno-thread-jumps -fpeel-loops --param=max-completely-peeled-insns=60
+//    The last two unroll loops of few turns, such as those over lanes of rule 5. Loops vectorise
+//    when their bodies are free of branches: write selects, `c ? a : b` with both sides computed
+//    (jump threading would split the paths again). Mark pointers __restrict, as function
+//    parameters.
 // 4. Contraction is off: a*b+c rounds twice on every instruction set, so an elementwise kernel
 // gives
 //    the same bits on all of them, whether an element falls into the vector loop or the tail. A
