@@ -36,10 +36,12 @@ constexpr int kMostRows = 12;
 // page of its own, and nothing else would fetch the next line of each in time.
 constexpr int64_t kAhead = 32;
 
-// Operands are copied from as many neighbours of a row at once, panels or tiles: the caches fetch
-// ahead along a row, but not from row to row.
-constexpr int kTogether = 4;
+// Panels of b, or tiles of a, copied at once where they are neighbours in a row: the caches fetch
+// ahead along a row, but not from row to row. Of short pieces of rows those some rows on are asked
+// for.
+constexpr int kPanelsTogether = 4;
 constexpr int kTilesTogether = 8;
+constexpr int64_t kRowsAhead = 8;
 
 struct TileSet {
   int panel;
@@ -164,12 +166,12 @@ struct RowTiles {
   int64_t taller;  // tiles at the front with a row more
 };
 
-// Tiles of a whose columns are contiguous, one below the other: to[l * rows + i] of each.
+// PackTile() of tiles of rows >= 4, one below the other, where a_row = 1.
 void PackTilesOfColumns(const float* __restrict a, int64_t a_col, int64_t tiles, int64_t rows,
                         int64_t k, float* __restrict to) {
   const int64_t width = tiles * rows;
   for (int64_t l = 0; l < k; ++l, a += a_col, to += rows) {
-    for (int64_t i = 0; i < width; i += kAlign) __builtin_prefetch(a + 8 * a_col + i);
+    for (int64_t i = 0; i < width; i += kAlign) __builtin_prefetch(a + kRowsAhead * a_col + i);
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const float* const x = a + tile * rows;
       float* const y = to + tile * rows * k;
@@ -373,7 +375,8 @@ void PackRight(int64_t first, int64_t last, int64_t n, int64_t kc, int64_t l, co
   const float* const b = x.b + l * x.b_row;
   int64_t p = first;
   if (x.b_col == 1) {
-    for (; p + kTogether <= last && (p + kTogether) * panel <= n; p += kTogether) {
+    for (; p + kPanelsTogether <= last && (p + kPanelsTogether) * panel <= n;
+         p += kPanelsTogether) {
       TheTiles().pack_panels(b + p * panel, x.b_row, kc, to + p * panel * kc);
     }
   }
