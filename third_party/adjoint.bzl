@@ -17,8 +17,9 @@ _COPTS = [
     "-Wno-use-after-free",
 ]
 
-# For files with kernels; core/simd.h says why. Of -O3 what they gain by, which is that loops over
-# lanes vanish; all of it makes them larger by a third and no faster.
+# For files with kernels; core/simd.h says why. Of -O3 what most gain by, which is that loops over
+# lanes vanish. All of it makes them larger by a third; short elementwise loops in the cache alone are
+# faster with it, by some 5 to 10 %.
 ADJOINT_KERNEL_COPTS = [
     "-O2",
     "-ftree-vectorize",
